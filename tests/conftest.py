@@ -1,0 +1,215 @@
+"""Databases for the tests, and a guard that nothing leaves the machine.
+
+`database` runs a test twice, on SQLite and on PostgreSQL. All tests of a worker share one database of each kind,
+migrated once and cloned: a test makes its own inventories and owners and leaves them behind, since servers, batchers
+and workers commit on connections of their own. A test marked `alone` gets a database that nobody else touches.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import ipaddress
+import os
+import shutil
+import sys
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+import sqlalchemy as sa
+
+from holdfast.kit import migrate
+from holdfast.kit.db import Database
+from holdfast.kit.launcher import Server, start_postgres
+
+_RUN_FOLDER = "HOLDFAST_TEST_RUN_FOLDER"  # shared by the processes of a run
+_FOREIGN_SERVER = os.environ.get("HOLDFAST_TEST_DATABASE_URL")
+_MIGRATED = "migrated"
+
+# A run
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    sys.addaudithook(_stay_on_this_machine)
+    if not hasattr(config, "workerinput"):
+        _sweep_up_after_killed_runs()
+        folder = Path(tempfile.mkdtemp(prefix=f"holdfast-test-{os.getpid()}-"))
+        folder.chmod(0o755)  # PostgreSQL runs as nobody where the tests run as root
+        os.environ[_RUN_FOLDER] = str(folder)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        _end_run(Path(os.environ.pop(_RUN_FOLDER)))
+
+
+@pytest.fixture(scope="session")
+def run_folder() -> Path:
+    """A folder that all workers of this run share; it is gone afterwards."""
+    return Path(os.environ[_RUN_FOLDER])
+
+
+def _end_run(folder: Path) -> None:
+    for server in _started:  # of this very process, where the run has no workers
+        server.stop()
+    if (folder / "postgres" / "owner").exists() and not _started:
+        start_postgres(folder / "postgres", durable=False).stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep_up_after_killed_runs() -> None:
+    for folder in Path(tempfile.gettempdir()).glob("holdfast-test-*-*"):
+        pid = int(folder.name.split("-")[2])
+        with contextlib.suppress(PermissionError):
+            try:
+                os.kill(pid, 0)
+            except ProcessLookupError:
+                _end_run(folder)
+
+
+# The guard
+
+
+class LeavesTheMachineError(Exception):
+    """A test tried to reach another machine."""
+
+
+def _stay_on_this_machine(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "socket.connect" and isinstance(arguments[1], tuple):
+        host = arguments[1][0]
+    elif event == "socket.getaddrinfo":
+        host = arguments[0]
+    else:
+        return
+    if host not in _hosts_allowed and not _is_loopback(host):
+        message = f"a test reaches for {host}"
+        raise LeavesTheMachineError(message)
+
+
+def _is_loopback(host: str | bytes | None) -> bool:
+    if host is None or host in {"", "localhost", b"localhost"}:
+        return True
+    with contextlib.suppress(ValueError):
+        address = ipaddress.ip_address(host.decode() if isinstance(host, bytes) else host)
+        return address.is_loopback or address.is_unspecified
+    return False
+
+
+_hosts_allowed = {sa.make_url(_FOREIGN_SERVER).host} if _FOREIGN_SERVER else set()
+
+# Databases
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A migrated database, open, with a test clock."""
+    async with Database(database_url, pool_size=5, test_clock=True) as database:
+        yield database
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a migrated database, for a server process or a Database of the test's own making.
+
+    One kind only: `@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)`.
+    """
+    is_alone = request.node.get_closest_marker("alone") is not None
+    if not is_alone:
+        yield request.getfixturevalue(f"_{request.param}_of_worker")
+    elif request.param == "sqlite":
+        yield _cloned_file(request.getfixturevalue("_sqlite_template"), request.getfixturevalue("tmp_path"))
+    else:
+        with _cloned_database(request.getfixturevalue("postgres_url")) as url:
+            yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_url(run_folder: Path) -> str:
+    """The server's own database, whose user may make others. One server for the run, started when first needed."""
+    if _FOREIGN_SERVER:
+        return _FOREIGN_SERVER
+    with _turn(run_folder / "postgres.turn"):
+        server = _shared_server(run_folder / "postgres")
+        is_first = server.process is not None
+        if is_first:
+            asyncio.run(_execute(server.url, f"CREATE DATABASE {_MIGRATED}"))
+            asyncio.run(migrate.upgrade(_named(server.url, _MIGRATED)))
+    return server.url
+
+
+@pytest.fixture(scope="session")
+def _postgresql_of_worker(postgres_url: str) -> Iterator[str]:
+    with _cloned_database(postgres_url) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def _sqlite_of_worker(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return _cloned_file(_sqlite_template, tmp_path_factory.mktemp("database"))
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(run_folder: Path) -> Path:
+    template = run_folder / "migrated.sqlite3"
+    with _turn(run_folder / "sqlite.turn"):
+        if not template.exists():
+            asyncio.run(migrate.upgrade(f"sqlite:///{template}"))
+            template.touch()
+    return template
+
+
+def _shared_server(folder: Path) -> Server:
+    server = start_postgres(folder, durable=False)
+    _started.append(server)  # its process object lives as long as we do
+    return server
+
+
+_started: list[Server] = []
+
+
+def _cloned_file(template: Path, folder: Path) -> str:
+    return f"sqlite:///{shutil.copy(template, folder / 'holdfast.sqlite3')}"
+
+
+@contextmanager
+def _cloned_database(server_url: str) -> Iterator[str]:
+    name = f"test_{uuid.uuid4().hex}"
+    url = _named(server_url, name)
+    if _FOREIGN_SERVER:  # not every engine that speaks PostgreSQL's protocol can clone
+        asyncio.run(_execute(server_url, f"CREATE DATABASE {name}"))
+        asyncio.run(migrate.upgrade(url))
+    else:
+        asyncio.run(_execute(server_url, f"CREATE DATABASE {name} TEMPLATE {_MIGRATED}"))
+    yield url
+    asyncio.run(_execute(server_url, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+def _named(server_url: str, name: str) -> str:
+    return sa.make_url(server_url).set(database=name).render_as_string(hide_password=False)
+
+
+async def _execute(url: str, statement: str) -> None:
+    plain = sa.make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    connection = await asyncpg.connect(plain)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@contextmanager
+def _turn(path: Path) -> Iterator[None]:
+    """One worker at a time."""
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
