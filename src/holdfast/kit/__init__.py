@@ -1,0 +1,1 @@
+"""What could serve a bakery: nothing here knows of bookings."""

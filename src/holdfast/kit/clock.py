@@ -1,0 +1,53 @@
+"""Read the moment that decides: the database's own clock, so that no server's wrong clock ever sells a place twice.
+
+Read it after the turn is taken and hand it on; everywhere else time is an argument. In environment test the one row
+of table `test_clock` moves or pins it; production never has that row and never looks.
+"""
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from holdfast.kit.db import Moment, Reader, Transaction, metadata
+
+test_clock = sa.Table(
+    "test_clock",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("offset_us", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("pinned_at", Moment),
+    sa.CheckConstraint("id = 1", name="one_row"),
+)
+
+_POSTGRES = sa.select(sa.func.clock_timestamp())
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+async def moment(db: Reader) -> datetime:
+    """The database's present moment; on SQLite the process's, which stands beside the file."""
+    real = await db.scalar(_POSTGRES) if db.dialect == "postgresql" else _own_clock()
+    if not db.database.test_clock:
+        return _aware(real)
+    row = await db.first(sa.select(test_clock))
+    if row is None:
+        return _aware(real)
+    return row.pinned_at or _aware(real) + timedelta(microseconds=row.offset_us)
+
+
+async def move(db: Transaction, *, by: timedelta = timedelta(0), pin_at: datetime | None = None) -> None:
+    """Set the test clock: `by` from the real time, or standing still at `pin_at`. Refused outside environment test."""
+    assert db.database.test_clock, "only environment test moves the clock"
+    values = {"id": 1, "offset_us": by // timedelta(microseconds=1), "pinned_at": pin_at}
+    statement = db.insert(test_clock).values(values)
+    await db.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values))
+
+
+def _own_clock() -> datetime:
+    return _EPOCH + timedelta(microseconds=time.time_ns() // 1_000)
+
+
+def _aware(value: Any) -> datetime:  # noqa: ANN401 - what the driver returned
+    assert isinstance(value, datetime)
+    return value.astimezone(UTC)

@@ -1,0 +1,153 @@
+"""Wrap every HTTP exchange: a request id, the caller's address, headers that protect, one access line, no bare crash.
+
+Pure ASGI, so that a streamed answer and a context variable pass through it unharmed.
+"""
+
+import re
+import time
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import TypeAlias
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from holdfast.kit.ids import new_id
+from holdfast.kit.problems import internal_error
+
+Network: TypeAlias = IPv4Network | IPv6Network
+
+_SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
+_log = structlog.stdlib.get_logger("holdfast.edge")
+_access = structlog.stdlib.get_logger("holdfast.access")
+
+PROTECTIVE = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Frame-Options": "DENY",
+}
+HSTS = "max-age=31536000; includeSubDomains"
+
+
+class Envelope:
+    """Outermost but for the server's own: nothing below answers without passing here."""
+
+    def __init__(self, app: ASGIApp, *, trusted_proxies: Sequence[Network] = ()) -> None:
+        self.app = app
+        self.trusted_proxies = tuple(trusted_proxies)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in {"http", "websocket"}:
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        request_id = _request_id(headers)
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id
+        state["address"] = client_address(scope, self.trusted_proxies)
+        if self._is_trusted(scope):
+            _apply_scheme(scope, headers)
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            if scope["type"] == "http":
+                await self._exchange(scope, receive, send)
+            else:
+                await self.app(scope, receive, send)
+
+    async def _exchange(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began, status = time.perf_counter(), 0
+
+        async def dress(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                _dress(message, scope)
+            await send(message)
+
+        try:
+            await self.app(scope, receive, dress)
+        except ClientDisconnect:
+            status = status or 499
+        except Exception:
+            _log.exception("unexpected failure", method=scope["method"], route=route_template(scope))
+            if status:
+                raise  # half an answer is out: the server cuts the connection
+            await internal_error(Request(scope))(scope, receive, dress)
+        finally:
+            _access.info(
+                "request",
+                method=scope["method"],
+                route=route_template(scope),
+                status=status,
+                ms=round((time.perf_counter() - began) * 1000, 1),
+            )
+
+    def _is_trusted(self, scope: Scope) -> bool:
+        return _within((scope.get("client") or ("", 0))[0], self.trusted_proxies)
+
+
+def networks(names: Sequence[str]) -> tuple[Network, ...]:
+    """10.0.0.0/8, ::1 and the like, as settings name them."""
+    return tuple(ip_network(name, strict=False) for name in names)
+
+
+def client_address(scope: Scope, trusted_proxies: Sequence[Network]) -> str | None:
+    """Who called: the right-most of X-Forwarded-For that no trusted proxy is; the peer, where the peer is not one."""
+    client = scope.get("client")
+    address: str | None = client[0] if client else None
+    if address is None or not _within(address, trusted_proxies):
+        return address
+    forwarded = ",".join(Headers(scope=scope).getlist("x-forwarded-for"))
+    for hop in reversed([part.strip() for part in forwarded.split(",") if part.strip()]):
+        if _parsed(hop) is None:
+            return address  # whoever wrote that is no better known than the last proxy
+        address = hop
+        if not _within(hop, trusted_proxies):
+            return hop
+    return address
+
+
+def route_template(scope: Scope) -> str:
+    """/bookings/{id}, never the path that was asked for: it may hold a capability."""
+    template = scope.get("state", {}).get("route_template")
+    return template if isinstance(template, str) else "(none)"
+
+
+def _dress(message: Message, scope: Scope) -> None:
+    headers = MutableHeaders(scope=message)
+    headers["X-Request-Id"] = scope["state"]["request_id"]
+    for name, value in PROTECTIVE.items():
+        headers.setdefault(name, value)
+    if scope.get("scheme") == "https":
+        headers.setdefault("Strict-Transport-Security", HSTS)
+
+
+def _request_id(headers: Headers) -> str:
+    offered = headers.get("x-request-id", "")
+    return offered if _SANE_ID.fullmatch(offered) else str(new_id())
+
+
+def _apply_scheme(scope: Scope, headers: Headers) -> None:
+    offered = headers.get("x-forwarded-proto", "").rpartition(",")[2].strip().lower()
+    if offered in {"http", "https"}:
+        secure = offered == "https"
+        if scope["type"] == "websocket":
+            scope["scheme"] = "wss" if secure else "ws"
+        else:
+            scope["scheme"] = offered
+
+
+def _within(address: str, among: Sequence[Network]) -> bool:
+    parsed = _parsed(address)
+    return parsed is not None and any(parsed in network for network in among)
+
+
+def _parsed(address: str) -> IPv4Address | IPv6Address | None:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return None
+    return getattr(parsed, "ipv4_mapped", None) or parsed

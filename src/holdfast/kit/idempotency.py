@@ -1,0 +1,282 @@
+"""Let a POST be repeated safely: the same request with the same key has one effect and one answer (contract, line 9).
+
+The route claims the key in a short transaction of its own, under a lease; the handler writes the outcome in the
+transaction of the effect, and only while the lease is still its own. So of two who run for one key at most one
+commits, and whoever died between claim and commit has left nothing but a lease that ends.
+Neither key nor body is kept, only HMACs of them: both may hold personal data.
+"""
+
+import hmac
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Annotated, Any, TypeAlias
+from uuid import UUID
+
+import sqlalchemy as sa
+from fastapi import Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from holdfast.kit.clock import moment
+from holdfast.kit.db import Database, Id, Moment, Reader, Transaction, metadata
+from holdfast.kit.errors import Conflict, Invalid, Unreadable
+from holdfast.kit.ids import new_id
+from holdfast.kit.secrets import sign
+
+LEASE = timedelta(seconds=30)
+KEPT = timedelta(days=7)
+KEPT_ANONYMOUS = timedelta(minutes=10)
+KEY_LENGTH_MAX = 255
+_TRIES = 3
+
+idempotency_keys = sa.Table(
+    "idempotency_keys",
+    metadata,
+    #: HMAC of owner, route, path and key
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("route", sa.String(200), nullable=False),
+    #: HMAC of query and body
+    sa.Column("fingerprint", sa.String(64), nullable=False),
+    #: who runs; another token means somebody took over
+    sa.Column("lease", Id, nullable=False),
+    sa.Column("leased_until", Moment, nullable=False),
+    sa.Column("subject_id", Id),
+    sa.Column("status", sa.SmallInteger),
+    sa.Column("forget_at", Moment, nullable=False),
+    sa.CheckConstraint("(status IS NULL) = (subject_id IS NULL)", name="outcome_whole"),
+    sa.CheckConstraint("status IS NULL OR status BETWEEN 200 AND 299", name="only_success_remembered"),
+    sa.Index("ix_idempotency_keys_forget_at", "forget_at"),
+)
+
+
+@dataclass(eq=False)
+class MalformedKey(Unreadable):
+    """An Idempotency-Key is 1 to {length_max} visible ASCII characters."""
+
+    length_max: int = KEY_LENGTH_MAX
+
+
+@dataclass(eq=False)
+class KeyReused(Invalid):
+    """This Idempotency-Key was used for another request before; take a new one."""
+
+
+@dataclass(eq=False)
+class RequestInFlight(Conflict):
+    """The first request with this Idempotency-Key is still running; repeat in a moment."""
+
+    retry_after: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the first run left: which row, with which status code."""
+
+    subject: UUID
+    status: int
+
+
+@dataclass(slots=True)
+class IdempotencyKey:
+    """The key of one request, or none (`id` None): then every method does nothing."""
+
+    database: Database
+    id: str | None
+    route: str = ""
+    fingerprint: str = ""
+    kept: timedelta = KEPT
+    lease: UUID | None = field(default=None, init=False)
+    remembered: Outcome | None = field(default=None, init=False)
+    replayed: Outcome | None = field(default=None, init=False)
+
+    @property
+    def was_sent(self) -> bool:
+        return self.id is not None
+
+    async def remember(self, db: Transaction, *, subject: UUID, status: int) -> None:
+        """Write the outcome with the effect. RequestInFlight if another run took the key over: nothing may commit."""
+        assert 200 <= status <= 299, "only success is remembered"  # noqa: PLR2004 - the 2xx
+        self.remembered = Outcome(subject, status)
+        if self.lease is None:
+            return
+        mine = sa.update(idempotency_keys).where(
+            idempotency_keys.c.id == self.id,
+            idempotency_keys.c.lease == self.lease,
+            idempotency_keys.c.status.is_(None),
+        )
+        if await db.execute(mine.values(subject_id=subject, status=status)) != 1:
+            raise RequestInFlight
+
+    async def claim(self) -> Outcome | None:
+        """Take the key for this run, or the outcome of an earlier one. KeyReused, RequestInFlight."""
+        if self.id is None or not self.database.guards.stands("key"):
+            return None
+        lease = new_id()
+        for _ in range(_TRIES):
+            outcome, is_mine = await self.database.run(lambda db: self._take(db, lease))
+            if outcome is not None:
+                self.replayed = outcome
+                return outcome
+            if is_mine:
+                self.lease = lease
+                return None
+        raise RequestInFlight
+
+    async def release(self) -> None:
+        """Nothing came of it: the key may be used again, with another body too. An outcome written stays."""
+        if self.lease is None:
+            return
+
+        async def delete(db: Transaction) -> None:
+            await db.execute(
+                sa.delete(idempotency_keys).where(
+                    idempotency_keys.c.id == self.id,
+                    idempotency_keys.c.lease == self.lease,
+                    idempotency_keys.c.status.is_(None),
+                )
+            )
+
+        await self.database.run(delete)
+
+    async def _take(self, db: Transaction, lease: UUID) -> tuple[Outcome | None, bool]:
+        now = await moment(db)
+        claim = {
+            "route": self.route,
+            "fingerprint": self.fingerprint,
+            "lease": lease,
+            "leased_until": now + LEASE,
+            "subject_id": None,
+            "status": None,
+            "forget_at": now + self.kept,
+        }
+        insert = db.insert(idempotency_keys).values(id=self.id, **claim)
+        if await db.execute(insert.on_conflict_do_nothing(index_elements=["id"])) == 1:
+            return None, True
+        found = await self._found(db)
+        if found is None:
+            return None, False  # released in between: once more
+        is_over = found.forget_at <= now
+        if not is_over:
+            if not hmac.compare_digest(found.fingerprint, self.fingerprint):
+                raise KeyReused
+            if found.status is not None:
+                return Outcome(found.subject_id, found.status), False
+            if found.leased_until > now:
+                raise RequestInFlight
+        seen = idempotency_keys.c.lease == found.lease
+        unfinished = sa.true() if is_over else idempotency_keys.c.status.is_(None)
+        take_over = sa.update(idempotency_keys).where(idempotency_keys.c.id == self.id, seen, unfinished).values(claim)
+        return None, await db.execute(take_over) == 1
+
+    async def _found(self, db: Reader) -> sa.Row[Any] | None:
+        return await db.first(sa.select(idempotency_keys).where(idempotency_keys.c.id == self.id))
+
+
+def key_of(  # the parts that make two requests the same
+    request: Request,
+    *,
+    database: Database,
+    secret: str,
+    owner: str | None,
+    address: str | None,
+    route: str,
+    body: Any,  # noqa: ANN401 - any JSON, or bytes
+) -> IdempotencyKey:
+    """The key this request carries. MalformedKey."""
+    sent = header_of(request)
+    if sent is None:
+        return IdempotencyKey(database, None)
+    whose = ["owner", owner] if owner is not None else ["address", address]
+    scope = [whose, route, sorted((str(k), str(v)) for k, v in request.path_params.items()), sent]
+    content = body if isinstance(body, bytes) else _canonical(body)
+    query = sorted(request.query_params.multi_items())
+    return IdempotencyKey(
+        database,
+        sign(secret, "idempotency-key", _canonical(scope)).hex(),
+        route=route[-200:],
+        fingerprint=sign(secret, "idempotency-body", _canonical(query), content).hex(),
+        kept=KEPT if owner is not None else KEPT_ANONYMOUS,
+    )
+
+
+def header_of(request: Request) -> str | None:
+    """Idempotency-Key as it was sent; MalformedKey unless 1 to 255 visible ASCII characters, once."""
+    values = request.headers.getlist("idempotency-key")
+    if not values:
+        return None
+    value = values[0]
+    if len(values) > 1 or not 1 <= len(value) <= KEY_LENGTH_MAX or not all("!" <= char <= "~" for char in value):
+        raise MalformedKey
+    return value
+
+
+async def once(
+    key: IdempotencyKey,
+    work: Callable[[], Awaitable[Any]],
+    replay: Callable[[UUID], Awaitable[Any]],
+    *,
+    is_test: bool,
+) -> Any:  # noqa: ANN401 - what the handler answers
+    """The answer of `work`, or, where an earlier run with this key succeeded, what `replay` says of it now."""
+    outcome = await key.claim()
+    if outcome is not None:
+        return await replay(outcome.subject)
+    try:
+        answer = await work()
+        if isinstance(answer, Response) and not 200 <= answer.status_code <= 299:  # noqa: PLR2004 - the 2xx
+            await key.release()
+            return answer
+        assert key.remembered or not is_test, "a success was not remembered with its effect: await key.remember(...)"
+    except Exception:
+        await key.release()
+        raise
+    if not key.remembered:
+        await key.release()
+    return answer
+
+
+async def forget(db: Transaction, before: datetime) -> int:
+    """Drop the keys whose time was over at `before`; how many."""
+    return await db.execute(sa.delete(idempotency_keys).where(idempotency_keys.c.forget_at <= before))
+
+
+async def _key(request: Request) -> IdempotencyKey:
+    key = request.state.idempotency_key
+    assert isinstance(key, IdempotencyKey)
+    return key
+
+
+async def _header(request: Request) -> str | None:
+    return header_of(request)
+
+
+#: The key of an @idempotent route.
+Key: TypeAlias = Annotated[IdempotencyKey, Depends(_key)]
+#: The header itself, for a route that keeps its own keys (holds: one an inventory).
+KeyHeader: TypeAlias = Annotated[str | None, Depends(_header)]
+
+
+def _canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON
+    """Spaces and the order of fields don't make another request."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str).encode()
+
+
+__all__ = [
+    "KEPT",
+    "KEPT_ANONYMOUS",
+    "LEASE",
+    "IdempotencyKey",
+    "Key",
+    "KeyHeader",
+    "KeyReused",
+    "MalformedKey",
+    "Outcome",
+    "RequestInFlight",
+    "forget",
+    "header_of",
+    "idempotency_keys",
+    "key_of",
+    "once",
+]

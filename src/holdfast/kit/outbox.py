@@ -1,0 +1,139 @@
+"""Tell the world what happened: facts are written with the change and delivered afterwards, at least once.
+
+A fact is a frozen dataclass; its name is its class's. The relay gives each fact its `position` in the one order that
+any reader may follow (identifiers given before a commit are never a cursor) and turns it into the jobs of those who
+listen to it, in one transaction.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from holdfast.kit import jobs
+from holdfast.kit.db import Id, Json, Moment, Transaction, metadata
+from holdfast.kit.ids import new_id
+
+INVENTORY_CHANGED = "inventory.changed"
+RELAY_BATCH_MAX = 200
+_RELAY_LOCK = 0x484F4C44  # one relay at a time on PostgreSQL; SQLite has one writer anyway
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("kind", sa.String(60), nullable=False),
+    sa.Column("version", sa.SmallInteger, nullable=False, server_default="1"),
+    sa.Column("inventory_id", Id),
+    sa.Column("seq", sa.BigInteger),
+    sa.Column("payload", Json, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("position", sa.BigInteger, unique=True),
+    sa.CheckConstraint(
+        f"kind <> '{INVENTORY_CHANGED}' OR (inventory_id IS NOT NULL AND seq IS NOT NULL)", name="change_has_seq"
+    ),
+    sa.Index(
+        "uq_outbox_inventory_id_seq",
+        "inventory_id",
+        "seq",
+        unique=True,
+        postgresql_where=sa.text(f"kind = '{INVENTORY_CHANGED}'"),
+        sqlite_where=sa.text(f"kind = '{INVENTORY_CHANGED}'"),
+    ),
+    sa.Index(
+        "ix_outbox_waiting",
+        "id",
+        postgresql_where=sa.text(f"position IS NULL AND kind <> '{INVENTORY_CHANGED}'"),
+        sqlite_where=sa.text(f"position IS NULL AND kind <> '{INVENTORY_CHANGED}'"),
+    ),
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that happened. Fields are plain values: ids, words, moments, minor units."""
+
+    version: ClassVar[int] = 1
+
+    @classmethod
+    def name(cls) -> str:
+        return cls.__name__
+
+    def payload(self) -> dict[str, Any]:
+        return {field.name: _plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
+
+
+async def publish(
+    db: Transaction, fact: Fact, *, now: datetime, inventory_id: UUID | None = None, seq: int | None = None
+) -> None:
+    """Write the fact with the change it tells of; `seq` is that of its inventory's change, where it has one."""
+    await db.execute(
+        sa.insert(outbox).values(
+            id=new_id(),
+            kind=fact.name(),
+            version=fact.version,
+            inventory_id=inventory_id,
+            seq=seq,
+            payload=fact.payload(),
+            at=now,
+        )
+    )
+
+
+async def publish_change(
+    db: Transaction, *, inventory_id: UUID, seq: int, states: Sequence[Sequence[Any]], now: datetime
+) -> None:
+    """The change of an inventory at `seq`: `states` assigns [slot, state, until] and may be repeated without harm."""
+    await db.execute(
+        sa.insert(outbox).values(
+            id=new_id(),
+            kind=INVENTORY_CHANGED,
+            inventory_id=inventory_id,
+            seq=seq,
+            payload={"states": [[slot, state, _plain(until)] for slot, state, until in states]},
+            at=now,
+        )
+    )
+
+
+async def relay(db: Transaction, *, listeners: Mapping[str, Sequence[str]], now: datetime) -> int:
+    """Order the facts that wait and enqueue a job for each listener; how many facts.
+
+    `listeners`: fact name -> kinds of job. The payload of the job is the fact's, with `fact_id` and `fact`.
+    """
+    if db.dialect == "postgresql" and not await db.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(_RELAY_LOCK))):
+        return 0
+    waiting = await db.all(
+        sa.select(outbox.c.id, outbox.c.kind, outbox.c.payload)
+        .where(outbox.c.position.is_(None), outbox.c.kind != INVENTORY_CHANGED)
+        .order_by(outbox.c.id)
+        .limit(RELAY_BATCH_MAX)
+    )
+    if not waiting:
+        return 0
+    last = await db.scalar(sa.select(sa.func.coalesce(sa.func.max(outbox.c.position), 0)))
+    for position, fact in enumerate(waiting, start=last + 1):
+        await db.execute(sa.update(outbox).where(outbox.c.id == fact.id).values(position=position))
+        for kind in listeners.get(fact.kind, ()):
+            payload = {**fact.payload, "fact": fact.kind, "fact_id": str(fact.id)}
+            await jobs.enqueue(db, kind=kind, key=f"{kind}:{fact.id}", payload=payload, run_at=now)
+    return len(waiting)
+
+
+async def forget(db: Transaction, *, before: datetime) -> int:
+    """Drop what was delivered before that moment (rows stay seven days)."""
+    delivered = sa.or_(outbox.c.position.is_not(None), outbox.c.kind == INVENTORY_CHANGED)
+    return await db.execute(sa.delete(outbox).where(outbox.c.at < before, delivered))
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any plain value
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
+    return value
