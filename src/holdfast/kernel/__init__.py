@@ -1,0 +1,1 @@
+"""One booking, whatever is booked."""

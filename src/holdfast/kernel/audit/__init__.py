@@ -1,0 +1,27 @@
+"""Remember who did what, for ever."""
+
+from holdfast.kernel.audit.actions import record
+from holdfast.kernel.audit.checks import CHECKS
+from holdfast.kernel.audit.origins import forget_origins
+from holdfast.kernel.audit.policies import RoleNeeded, SignInNeeded, actor_of, admin, anyone, policy, signed_in
+from holdfast.kernel.audit.queries import of_user
+from holdfast.kernel.audit.schemas import ActivityLog, present
+from holdfast.kernel.audit.values import Actor, LogEntry
+
+__all__ = [
+    "CHECKS",
+    "ActivityLog",
+    "Actor",
+    "LogEntry",
+    "RoleNeeded",
+    "SignInNeeded",
+    "actor_of",
+    "admin",
+    "anyone",
+    "forget_origins",
+    "of_user",
+    "policy",
+    "present",
+    "record",
+    "signed_in",
+]

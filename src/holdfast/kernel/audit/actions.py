@@ -1,0 +1,48 @@
+"""Write down who changed what, in the transaction that changes it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from holdfast.kernel.audit.models import activity_logs, activity_origins
+from holdfast.kernel.audit.values import Actor
+from holdfast.kit.db import Transaction
+from holdfast.kit.ids import new_id
+
+
+async def record(
+    db: Transaction,
+    *,
+    actor: Actor,
+    action: str,
+    entity_type: str,
+    entity_id: UUID,
+    now: datetime,
+    provider_id: UUID | None = None,
+    details: Mapping[str, Any] | None = None,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> None:
+    """Add one row. Personal data never stand in `details`, `before`, `after`: ids only (spec, identity)."""
+    log_id = new_id()
+    await db.execute(
+        sa.insert(activity_logs).values(
+            id=log_id,
+            entity_type=entity_type,
+            entity_id=entity_id,
+            actor_kind=actor.kind,
+            user_id=actor.user_id,
+            provider_id=provider_id,
+            action_type=action,
+            details=details,
+            before=before,
+            after=after,
+            request_id=actor.request_id,
+            timestamp=now,
+        )
+    )
+    if actor.address is not None:
+        await db.execute(sa.insert(activity_origins).values(log_id=log_id, address=actor.address))

@@ -1,0 +1,210 @@
+"""Tell who calls: read the credential, look at the rows at most a second old, and make an Actor of it.
+
+A token whose signature was checked once is kept until it ends (bounded, the least used leaves first). What the rows
+say of its account, login, roles and memberships is read again after `recheck_seconds`, so that in every process a
+deactivation, an end of a login or a change of role counts within that second; for admin and money they are read again
+each time. Policies are in `kernel.audit` (who is signed in, who is an admin) and here.
+"""
+
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, TypeAlias
+from uuid import UUID
+
+from fastapi import Depends
+from starlette.requests import Request
+
+from holdfast.kernel import audit
+from holdfast.kernel.audit import Actor
+from holdfast.kernel.identity import providers, queries, tokens
+from holdfast.kernel.identity.errors import InvalidToken
+from holdfast.kernel.identity.settings import IdentitySettings
+from holdfast.kernel.identity.values import Principal
+from holdfast.kit import clock
+from holdfast.kit.db import Database
+from holdfast.kit.errors import Forbidden
+from holdfast.kit.http import Policy
+from holdfast.kit.secrets import fingerprint
+
+_KEY_SEEN_EVERY = timedelta(minutes=1)
+
+
+@dataclass(eq=False)
+class VerifiedContactNeeded(Forbidden):
+    """Verify your e-mail address or phone number first."""
+
+
+@dataclass(slots=True)
+class _Known:
+    """One credential: what it says (nothing, for an API key), and what the rows said when last read."""
+
+    claims: tokens.Claims | None
+    principal: Principal
+    moment: datetime
+    read_at: float
+
+
+class Authenticator:
+    """The edge's `authenticate`: an Actor for every request, InvalidToken for credentials that are bad."""
+
+    def __init__(self, settings: IdentitySettings, database: Database) -> None:
+        self.settings = settings
+        self._database = database
+        self._known: OrderedDict[str, _Known] = OrderedDict()
+
+    async def __call__(self, request: Request) -> Actor:
+        return await self._actor(request, is_fresh=False)
+
+    async def reread(self, request: Request) -> Actor:
+        """The same caller as the rows have them now."""
+        return await self._actor(request, is_fresh=True)
+
+    async def principal(self, credential: str, *, is_fresh: bool = False) -> Principal:
+        """Who a token or API key stands for; for sockets too. InvalidToken."""
+        if len(credential) > tokens.TOKEN_CHARACTERS_MAX:
+            raise InvalidToken
+        name = fingerprint(credential)
+        known = self._known.get(name)
+        if known is None or is_fresh or time.monotonic() - known.read_at > self.settings.recheck_seconds:
+            self._known.pop(name, None)  # what turns out to be void is not kept
+            known = self._known[name] = await self._read(credential, known)
+            while len(self._known) > self.settings.token_cache_max:
+                self._known.popitem(last=False)
+        else:
+            self._known.move_to_end(name)
+        if known.claims is not None:
+            elapsed = timedelta(seconds=time.monotonic() - known.read_at)
+            if known.moment + elapsed >= known.claims.expires_at:
+                self._known.pop(name, None)
+                raise InvalidToken
+        return known.principal
+
+    async def _actor(self, request: Request, *, is_fresh: bool) -> Actor:
+        address, request_id = request.state.address, request.state.request_id
+        credential = _bearer(request)
+        if credential is None:
+            return Actor.anonymous(address=address, request_id=request_id)
+        principal = await self.principal(credential, is_fresh=is_fresh)
+        request.state.identity = principal
+        return Actor(
+            kind=principal.kind,
+            user_id=principal.user_id,
+            roles=principal.roles,
+            members=principal.members,
+            address=address,
+            request_id=request_id,
+        )
+
+    async def _read(self, credential: str, known: _Known | None) -> _Known:
+        if credential.startswith(tokens.API_KEY_PREFIX):
+            return await self._read_key(credential)
+        read_at = time.monotonic()
+        async with self._database.reader() as db:
+            now = await clock.moment(db)
+            claims = known.claims if known is not None else None
+            if claims is None or now >= claims.expires_at:
+                claims = tokens.read_access_token(self.settings, credential, now=now)
+            principal = await queries.principal_of_login(
+                db, user_id=claims.user_id, login_id=claims.login_id, now=now, settings=self.settings
+            )
+        if principal is None:
+            raise InvalidToken
+        return _Known(claims, principal, now, read_at)
+
+    async def _read_key(self, api_key: str) -> _Known:
+        read_at = time.monotonic()
+        async with self._database.reader() as db:
+            now = await clock.moment(db)
+            found = await queries.principal_of_key(db, api_key, now=now)
+        if found is None:
+            raise InvalidToken
+        principal, last_used_at = found
+        if last_used_at is None or now - last_used_at >= _KEY_SEEN_EVERY:
+            await self._database.run(lambda db: providers.note_key_used(db, principal.id, now=now))
+        return _Known(None, principal, now, read_at)
+
+
+def login_of(request: Request) -> UUID | None:
+    """The login whose access token the request carries."""
+    principal = getattr(request.state, "identity", None)
+    return principal.login_id if isinstance(principal, Principal) else None
+
+
+def owner_of(principal: Actor | None) -> str | None:
+    """Whose idempotency keys these are; None for nobody known."""
+    if principal is None or principal.kind == "anonymous":
+        return None
+    if principal.kind == "api_key":
+        return f"api_key:{','.join(sorted(map(str, principal.members)))}"
+    return f"{principal.kind}:{principal.user_id}"
+
+
+def _bearer(request: Request) -> str | None:
+    values = request.headers.getlist("authorization")
+    if not values:
+        return None
+    scheme, _, credential = values[0].partition(" ")
+    if len(values) > 1 or scheme.lower() != "bearer" or not credential.strip():
+        raise InvalidToken
+    return credential.strip()
+
+
+async def _caller(request: Request) -> Actor:
+    return audit.actor_of(request)
+
+
+#: Who calls: `caller: Caller` in a handler.
+Caller: TypeAlias = Annotated[Actor, Depends(_caller)]
+
+
+def has_role(*roles: str, fresh: bool = True) -> Policy:
+    """Who has one of these platform roles; admins pass always. For products: `has_role("operator")`."""
+    wanted = frozenset(roles)
+    return audit.policy(
+        "+".join(("admin", *roles)),
+        allowed=", ".join(("admins", *roles)),
+        test=lambda actor: actor.is_admin or bool(actor.roles & wanted),
+        fresh=fresh,
+    )
+
+
+#: A person, not a program: what is done for oneself.
+customer = audit.policy("customer", allowed="people who signed in", test=lambda actor: actor.kind == "user")
+#: The same with the row read again: money.
+payer = audit.policy("payer", allowed="people who signed in", test=lambda actor: actor.kind == "user", fresh=True)
+#: The same for what an admin may do for others: whose account it is, the look-up decides.
+account_owner = audit.policy(
+    "account_owner", allowed="people who signed in", test=lambda actor: actor.kind == "user", fresh=True
+)
+#: An admin, an operator, or a member of some provider; of which one, the look-up decides.
+staff = audit.policy(
+    "staff",
+    allowed="admins, operators, members of a provider",
+    test=lambda actor: actor.is_admin or "operator" in actor.roles or bool(actor.members),
+    fresh=True,
+)
+
+
+async def check_verified(request: Request) -> None:
+    """What needs proof (cash, listing) asks for a verified contact. VerifiedContactNeeded."""
+    principal = getattr(request.state, "identity", None)
+    if not isinstance(principal, Principal) or not principal.is_verified:
+        raise VerifiedContactNeeded
+
+
+def own_id(caller: Actor) -> UUID:
+    """The id of a person who calls, on routes for people (`customer`)."""
+    assert caller.user_id is not None
+    return caller.user_id
+
+
+async def _settings(request: Request) -> IdentitySettings:
+    authenticate = request.app.state.authenticate
+    assert isinstance(authenticate, Authenticator), "install the edge with authenticate=identity.Authenticator(...)"
+    return authenticate.settings
+
+
+#: The settings the application handed in with its authenticator.
+Identity: TypeAlias = Annotated[IdentitySettings, Depends(_settings)]

@@ -1,0 +1,75 @@
+"""What a product hands over to be sold by the kernel: an explicit value, no entry points, no scanning."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from holdfast.kit.db import Database, Reader, Transaction
+from holdfast.kit.jobs import Handler
+from holdfast.kit.outbox import Fact
+
+#: What the product keeps about occurrences that its words need, by inventory: one named query a page.
+Rows = Mapping[UUID, Any]
+#: A pure function from a kernel value to the product's own fields and words, laid over the common ones.
+Presenter = Callable[[Any, Rows], Mapping[str, Any]]
+
+
+async def _no_rows(_db: Reader, _inventory_ids: Sequence[UUID]) -> Rows:
+    return {}
+
+
+async def _no_seeds(_db: Transaction, _now: datetime) -> Mapping[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One product: `name` is its path and the prefix of its tables.
+
+    `present`: by the kernel's class (Hold, BookingView, Payment, Ticket, Cancellation), the only call from kernel to
+    product while reading; there is none while writing. `on`: what it does after a fact was committed, at least once.
+    `every`: what any worker runs again and again, by name: (seconds between, what).
+    `roles`: the roles that its staff may have beyond the kernel's own.
+    """
+
+    name: str
+    api: APIRouter
+    present: Mapping[type, Presenter] = field(default_factory=dict)
+    rows: Callable[[Reader, Sequence[UUID]], Awaitable[Rows]] = _no_rows
+    on: Mapping[type[Fact], Callable[[Database], Handler]] = field(default_factory=dict)
+    every: Mapping[str, tuple[int, Callable[[Database], Awaitable[object]]]] = field(default_factory=dict)
+    seed: Callable[[Transaction, datetime], Awaitable[Mapping[str, Any]]] = _no_seeds
+    roles: frozenset[str] = frozenset()
+    #: Whether a booking that was never paid is shown to its owner by id.
+    shows_unpaid: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Products:
+    """The products of this application, by name; at `app.state.products`."""
+
+    all: tuple[Product, ...]
+    #: The one that also stands at the API's root: lists show it unless another is named.
+    root: str | None = None
+
+    def named(self, name: str) -> Product | None:
+        return next((product for product in self.all if product.name == name), None)
+
+    async def rows(self, db: Reader, inventories: Mapping[UUID, str]) -> Mapping[str, Rows]:
+        """What each product keeps about these inventories (id -> product)."""
+        found: dict[str, Rows] = {}
+        for product in self.all:
+            mine = [inventory_id for inventory_id, name in inventories.items() if name == product.name]
+            if mine:
+                found[product.name] = await product.rows(db, mine)
+        return found
+
+    def say(self, product_name: str, value: object, rows: Mapping[str, Rows]) -> Mapping[str, Any]:
+        """The product's own fields of a kernel value; nothing where it has none."""
+        product = self.named(product_name)
+        presenter = product.present.get(type(value)) if product is not None else None
+        return presenter(value, rows.get(product_name, {})) if presenter is not None else {}
