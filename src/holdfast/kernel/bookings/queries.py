@@ -1,0 +1,197 @@
+"""Read bookings, cancellations and quotes."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from holdfast.kernel import holds
+from holdfast.kernel.bookings.models import bookings, cancellation_quotes, cancellations
+from holdfast.kernel.bookings.values import (
+    Booking,
+    BookingNotFound,
+    Cancellation,
+    CancellationNotFound,
+    Quote,
+    QuoteNotFound,
+)
+from holdfast.kit.db import Reader
+
+SHOWN = ("confirmed", "completed", "cancelled")
+
+
+async def find(db: Reader, booking_id: UUID) -> Booking:
+    """BookingNotFound where there is none."""
+    found = await _load(db, sa.select(bookings).where(bookings.c.id == booking_id))
+    if not found:
+        raise BookingNotFound
+    return found[0]
+
+
+async def of_hold(db: Reader, hold_id: UUID) -> Booking | None:
+    """The booking made out of this hold; None while there is none."""
+    found = await _load(db, sa.select(bookings).where(bookings.c.hold_id == hold_id))
+    return found[0] if found else None
+
+
+async def of_holds(db: Reader, hold_ids: Sequence[UUID]) -> dict[UUID, Booking]:
+    """Bookings by the hold they were made out of."""
+    return {
+        booking.hold_id: booking
+        for booking in await _load(db, sa.select(bookings).where(bookings.c.hold_id.in_(hold_ids)))
+    }
+
+
+async def history(
+    db: Reader, owner_id: UUID, *, limit: int, before: UUID | None = None, product: str | None = None
+) -> list[Booking]:
+    """The owner's bookings that were ever confirmed, newest first."""
+    statement = sa.select(bookings).where(bookings.c.owner_id == owner_id, bookings.c.confirmed_at.is_not(None))
+    if before is not None:
+        statement = statement.where(bookings.c.id < before)
+    if product is not None:
+        statement = statement.where(bookings.c.product == product)
+    return await _load(db, statement.order_by(bookings.c.id.desc()).limit(limit))
+
+
+async def unfinished(db: Reader, owner_id: UUID, *, now: datetime) -> list[UUID]:
+    """Ids of the owner's bookings that are pending, or confirmed and not over."""
+    rows = await db.all(
+        sa.select(bookings.c.id).where(
+            bookings.c.owner_id == owner_id,
+            sa.or_(
+                bookings.c.state.in_(("requested", "confirmed")),
+                sa.and_(bookings.c.state == "pending", bookings.c.expires_at > now),
+            ),
+        )
+    )
+    return [row.id for row in rows]
+
+
+async def counts(db: Reader, *, since: datetime) -> dict[str, int]:
+    """Bookings confirmed since a moment (`today`), and all by how they stand: confirmed, cancelled, expired."""
+    rows = await db.all(
+        sa.select(
+            bookings.c.state, bookings.c.confirmed_at.is_not(None).label("sold"), sa.func.count().label("n")
+        ).group_by(bookings.c.state, bookings.c.confirmed_at.is_not(None))
+    )
+    by_state = {(row.state, bool(row.sold)): row.n for row in rows}
+    today = await db.scalar(sa.select(sa.func.count()).where(bookings.c.confirmed_at >= since))
+    return {
+        "today": today,
+        "confirmed": by_state.get(("confirmed", True), 0) + by_state.get(("completed", True), 0),
+        "cancelled": by_state.get(("cancelled", True), 0),
+        "expired": by_state.get(("expired", False), 0),
+    }
+
+
+async def lapsed(db: Reader, *, now: datetime, limit: int) -> list[tuple[UUID, UUID]]:
+    """(inventory, booking) of pending bookings whose moment has passed, read without a lock."""
+    rows = await db.all(
+        sa.select(bookings.c.inventory_id, bookings.c.id)
+        .where(bookings.c.state == "pending", bookings.c.expires_at <= now)
+        .order_by(bookings.c.expires_at)
+        .limit(limit)
+    )
+    return [(row.inventory_id, row.id) for row in rows]
+
+
+async def of_inventory(db: Reader, inventory_id: UUID, *, states: Sequence[str], limit: int) -> list[UUID]:
+    """Ids of an inventory's bookings in these states."""
+    rows = await db.all(
+        sa.select(bookings.c.id)
+        .where(bookings.c.inventory_id == inventory_id, bookings.c.state.in_(states))
+        .order_by(bookings.c.id)
+        .limit(limit)
+    )
+    return [row.id for row in rows]
+
+
+async def cancellation(db: Reader, cancellation_id: UUID) -> Cancellation:
+    """CancellationNotFound where there is none."""
+    row = await db.first(sa.select(cancellations).where(cancellations.c.id == cancellation_id))
+    if row is None:
+        raise CancellationNotFound
+    return _cancellation(row)
+
+
+async def cancellations_of(db: Reader, booking_ids: Sequence[UUID]) -> dict[UUID, list[Cancellation]]:
+    """Cancellations by booking, oldest first."""
+    found: dict[UUID, list[Cancellation]] = {booking_id: [] for booking_id in booking_ids}
+    statement = sa.select(cancellations).where(cancellations.c.booking_id.in_(booking_ids))
+    for row in await db.all(statement.order_by(cancellations.c.id)):
+        found[row.booking_id].append(_cancellation(row))
+    return found
+
+
+async def quote(db: Reader, quote_id: UUID, *, booking_id: UUID, now: datetime) -> Quote:
+    """A quote given before and still good. QuoteNotFound."""
+    row = await db.first(
+        sa.select(cancellation_quotes).where(
+            cancellation_quotes.c.id == quote_id,
+            cancellation_quotes.c.booking_id == booking_id,
+            cancellation_quotes.c.expires_at > now,
+        )
+    )
+    if row is None:
+        raise QuoteNotFound
+    booking = await find(db, booking_id)
+    return Quote(
+        id=row.id,
+        booking_id=row.booking_id,
+        items=tuple(row.items),
+        amounts=tuple(row.amounts),
+        fees=row.fees,
+        percent=row.percent,
+        reason=row.reason,
+        currency=booking.currency,
+        expires_at=row.expires_at,
+    )
+
+
+async def _load(db: Reader, statement: sa.Select[Any]) -> list[Booking]:
+    rows = await db.all(statement)
+    if not rows:
+        return []
+    found = await holds.find_many(db, [row.hold_id for row in rows])
+    return [
+        Booking(
+            id=row.id,
+            inventory_id=row.inventory_id,
+            hold_id=row.hold_id,
+            product=row.product,
+            provider_id=row.provider_id,
+            owner_id=row.owner_id,
+            reference=row.reference,
+            state=row.state,
+            refund_state=row.refund_state,
+            total=row.total,
+            currency=row.currency,
+            expires_at=row.expires_at,
+            created_at=row.created_at,
+            confirmed_at=row.confirmed_at,
+            ended_at=row.ended_at,
+            updated_at=row.updated_at,
+            hold=found[row.hold_id],
+        )
+        for row in rows
+    ]
+
+
+def _cancellation(row: sa.Row[Any]) -> Cancellation:
+    return Cancellation(
+        id=row.id,
+        inventory_id=row.inventory_id,
+        booking_id=row.booking_id,
+        by=row.by,
+        reason=row.reason,
+        items=tuple(row.items),
+        refund_amount=row.refund_amount,
+        currency=row.currency,
+        refund_status=row.refund_status,
+        created_at=row.created_at,
+        processed_at=row.processed_at,
+        updated_at=row.updated_at,
+    )

@@ -1,0 +1,238 @@
+"""Payments over HTTP: open one, hear of it from its gateway, look at it, send money back."""
+
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from fastapi import Request, Response
+
+from holdfast.kernel import bookings, holds, payments
+from holdfast.kernel.audit import Actor, anyone, signed_in
+from holdfast.kernel.bookings import Booking, BookingNotFound
+from holdfast.kernel.checkout import schemas, tasks
+from holdfast.kernel.checkout.api import bookings as bookings_api
+from holdfast.kernel.checkout.api.lookups import (
+    Cashier,
+    Sold,
+    booking_with_payments,
+    database_of,
+    own_booking,
+    products_of,
+    readable_payment,
+)
+from holdfast.kernel.holds import Hold, HoldNotFound
+from holdfast.kernel.identity import Caller, customer, payer
+from holdfast.kernel.payments import Payment, PaymentNotFound, SimulatedOutcome
+from holdfast.kernel.product import Products
+from holdfast.kit import clock
+from holdfast.kit.db import Reader, Transaction
+from holdfast.kit.errors import Invalid
+from holdfast.kit.fields import Body
+from holdfast.kit.http import Db, Found, Key, RawBody, Router, allow, idempotent, raw, unkeyed
+from holdfast.kit.money import Money
+
+WEBHOOK_BYTES_MAX = 256_000
+
+router = Router(tags=["payments"])
+#: Only where the sandbox is, never in production.
+simulation = Router(tags=["sandbox"])
+
+
+class NameOneToPay(Invalid):
+    """Name exactly one of reservation_id, hold_id and booking_id."""
+
+
+class ReturnAddressNotAllowed(Invalid):
+    """This platform does not send customers to that address."""
+
+
+class Simulate(Body):
+    outcome: Literal["success", "failed", "expired", "late_success"]
+
+
+async def _opened_before(request: Request, booking_id: UUID) -> schemas.OpenedPayment:
+    async with database_of(request).reader() as db:
+        booking = await bookings.find(db, booking_id)
+        attempts = (await payments.of_bookings(db, [booking_id]))[booking_id]
+        return await _opened(db, booking, attempts[-1] if attempts else None)
+
+
+@router.post("/payments/initiate", status_code=201)
+@allow(payer)
+@idempotent(replay=_opened_before)
+async def initiate_payment(
+    *,
+    request: Request,
+    response: Response,
+    body: schemas.InitiatePayment,
+    caller: Caller,
+    database: Db,
+    till: Cashier,
+    key: Key,
+) -> schemas.OpenedPayment:
+    """Open a payment of one's hold (201), or get the one that is open (200); another method ends that one first."""
+    hold = await _hold_to_pay(database, body, caller)
+    _refuse_foreign_return(request, body.return_url)
+    opened, payment = await tasks.pay(
+        database,
+        till,
+        hold.id,
+        method=body.payment_method,
+        amount=None if body.amount is None else Money.parse(body.amount, hold.currency),
+        return_url=body.return_url,
+        actor=caller,
+    )
+    response.status_code = 201 if opened.is_new else 200
+
+    async def remember(db: Transaction) -> schemas.OpenedPayment:
+        await key.remember(db, subject=opened.booking_id, status=response.status_code or 201)
+        return await _opened(db, await bookings.find(db, opened.booking_id), payment)
+
+    return await database.run(remember)
+
+
+@router.post("/payments/webhook")
+@allow(anyone)
+@raw(limit=WEBHOOK_BYTES_MAX)
+@unkeyed("the gateway's event id is the key")
+async def receive_webhook(*, request: Request, body: RawBody, database: Db, till: Cashier) -> dict[str, bool]:
+    """A notice of the first gateway, verified by its signature over the raw bytes."""
+    await tasks.receive(database, till, gateway=till.first.name, headers=request.headers, body=body)
+    return {"received": True}
+
+
+@router.post("/payments/webhook/{gateway}")
+@allow(anyone)
+@raw(limit=WEBHOOK_BYTES_MAX)
+@unkeyed("the gateway's event id is the key")
+async def receive_webhook_of(
+    *, request: Request, gateway: str, body: RawBody, database: Db, till: Cashier
+) -> dict[str, bool]:
+    """A notice of that gateway, verified by its signature over the raw bytes."""
+    await tasks.receive(database, till, gateway=gateway, headers=request.headers, body=body)
+    return {"received": True}
+
+
+@router.get("/payments/status/{booking_id}")
+@allow(signed_in, find=booking_with_payments)
+async def show_payment_status(
+    *, booking: Annotated[Booking, Found], database: Db, products: Sold
+) -> schemas.PaymentStatusView:
+    """How a booking's payments and refunds stand."""
+    async with database.reader() as db:
+        attempts = (await payments.of_bookings(db, [booking.id]))[booking.id]
+        shown = [await _shown(db, products, payment, booking.product) for payment in attempts]
+    paid = sum(payment.captured for payment in attempts if payment.captured_currency == booking.currency)
+    back = sum(payment.refund_reserved for payment in attempts if payment.captured_currency == booking.currency)
+    return schemas.PaymentStatusView(
+        booking_id=booking.id,
+        booking_status=booking.state,
+        refund_state=booking.refund_state,
+        amount_paid=Money(paid, booking.currency).amount,
+        amount_refunded=Money(back, booking.currency).amount,
+        currency=booking.currency,
+        payments=shown,
+    )
+
+
+@router.get("/payments/{payment_id}")
+@allow(signed_in, find=readable_payment)
+async def show_payment(*, payment: Annotated[Payment, Found], database: Db, products: Sold) -> schemas.PaymentView:
+    """One payment."""
+    async with database.reader() as db:
+        booking = await bookings.find(db, payment.booking_id)
+        return await _shown(db, products, payment, booking.product)
+
+
+async def _refunded_before(request: Request, cancellation_id: UUID) -> schemas.CancellationView:
+    async with database_of(request).reader() as db:
+        cancellation = await bookings.cancellation(db, cancellation_id)
+        return await bookings_api.shown_cancellation(db, products_of(request), cancellation)
+
+
+@router.post("/payments/refund/{booking_id}")
+@allow(payer, find=own_booking)
+@idempotent(replay=_refunded_before)
+async def refund_booking(
+    *,
+    booking: Annotated[Booking, Found],
+    body: schemas.RefundBooking | None = None,
+    caller: Caller,
+    database: Db,
+    products: Sold,
+    key: Key,
+) -> schemas.CancellationView:
+    """Cancel the whole booking by its terms and send back what they give."""
+    return await bookings_api.cancel(
+        database,
+        products,
+        booking,
+        items=None,
+        reason=body.reason if body else None,
+        quote_id=None,
+        caller=caller,
+        key=key,
+    )
+
+
+@simulation.post("/payments/simulate/{session_id}")
+@allow(customer)
+@unkeyed("an outcome happens once")
+async def simulate_payment(
+    *, session_id: str, body: Simulate, caller: Caller, database: Db, till: Cashier
+) -> dict[str, str]:
+    """Sandbox only: bring about an outcome of one's own checkout; its webhook follows over HTTP."""
+    async with database.reader() as db:
+        payment = await payments.by_reference(db, gateway="sandbox", reference=session_id)
+    if not (caller.is_owner(payment.user_id) or caller.is_admin):
+        raise PaymentNotFound
+    outcome: SimulatedOutcome = body.outcome
+    gateway: Any = till.gateway("sandbox")
+    state = await gateway.simulate(session_id, outcome)
+    return {"session_id": session_id, "status": state.status}
+
+
+async def _hold_to_pay(database: Db, body: schemas.InitiatePayment, caller: Actor) -> Hold:
+    """The hold that the body names, if it is the caller's; 404 otherwise."""
+    named = [each for each in (body.reservation_id, body.hold_id, body.booking_id) if each is not None]
+    if len(named) != 1:
+        raise NameOneToPay
+    async with database.reader() as db:
+        if body.booking_id is not None:
+            booking = await bookings.find(db, body.booking_id)
+            if not caller.is_owner(booking.owner_id):
+                raise BookingNotFound
+            return booking.hold
+        hold = await holds.find(db, named[0])
+    if not caller.is_owner(hold.owner_id):
+        raise HoldNotFound
+    return hold
+
+
+def _refuse_foreign_return(request: Request, return_url: str | None) -> None:
+    if return_url is None:
+        return
+    wanted = urlsplit(return_url)
+    allowed = request.app.state.return_addresses
+    if wanted.scheme not in {"http", "https"} or f"{wanted.scheme}://{wanted.netloc}" not in allowed:
+        raise ReturnAddressNotAllowed
+
+
+async def _opened(db: Reader, booking: Booking, payment: Payment | None) -> schemas.OpenedPayment:
+    is_open = payment is not None and payment.is_open
+    return schemas.OpenedPayment(
+        booking_id=booking.id,
+        payment_id=payment.id if payment else None,
+        payment_url=payment.url if payment and is_open else None,
+        session_id=payment.gateway_reference if payment else None,
+        status=payment.status if payment else booking.state,
+        amount=Money(booking.total, booking.currency).amount,
+        currency=booking.currency,
+        expires_at=booking.expires_at,
+        server_time=await clock.moment(db),
+    )
+
+
+async def _shown(db: Reader, products: Products, payment: Payment, product: str) -> schemas.PaymentView:
+    rows = await products.rows(db, {payment.inventory_id: product})
+    return schemas.PaymentView.over(schemas.PaymentView.common(payment), products.say(product, payment, rows))

@@ -1,0 +1,209 @@
+"""Read holds with their items and price lines."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from holdfast.kernel.holds.models import holds, items, price_lines
+from holdfast.kernel.holds.rules import Stretch
+from holdfast.kernel.holds.values import Hold, HoldNotFound, Item, Line
+from holdfast.kernel.inventory import Terms
+from holdfast.kit.db import Reader
+
+
+async def find(db: Reader, hold_id: UUID) -> Hold:
+    """HoldNotFound where there is none."""
+    found = await _load(db, sa.select(holds).where(holds.c.id == hold_id))
+    if not found:
+        raise HoldNotFound
+    return found[0]
+
+
+async def find_many(db: Reader, hold_ids: Sequence[UUID]) -> dict[UUID, Hold]:
+    """Those that exist, by id."""
+    return {hold.id: hold for hold in await _load(db, sa.select(holds).where(holds.c.id.in_(hold_ids)))}
+
+
+async def live_of_owner(
+    db: Reader, owner_id: UUID, *, now: datetime, product: str | None = None, inventory_id: UUID | None = None
+) -> list[Hold]:
+    """The owner's holds whose clock still runs, oldest first."""
+    statement = sa.select(holds).where(
+        holds.c.owner_id == owner_id, holds.c.live_owner.is_not(None), holds.c.expires_at > now
+    )
+    if product is not None:
+        statement = statement.where(holds.c.product == product)
+    if inventory_id is not None:
+        statement = statement.where(holds.c.inventory_id == inventory_id)
+    return await _load(db, statement.order_by(holds.c.placed_at))
+
+
+async def live(
+    db: Reader, *, now: datetime, after: tuple[datetime, UUID] | None = None, limit: int, product: str | None = None
+) -> list[Hold]:
+    """All holds that are unpaid and not released, soonest end first, those that just lapsed among them."""
+    statement = sa.select(holds).where(
+        holds.c.state.in_(("active", "converted")), holds.c.ended_at.is_(None), holds.c.paid_at.is_(None)
+    )
+    statement = statement.where(holds.c.expires_at > now)
+    if product is not None:
+        statement = statement.where(holds.c.product == product)
+    if after is not None:
+        statement = statement.where(sa.tuple_(holds.c.expires_at, holds.c.id) > sa.tuple_(*_typed(after)))
+    return await _load(db, statement.order_by(holds.c.expires_at, holds.c.id).limit(limit))
+
+
+async def count_live(db: Reader, *, now: datetime, soon: datetime) -> tuple[int, int]:
+    """(how many unpaid holds stand, how many of them end before `soon`)."""
+    standing = sa.select(sa.func.count()).where(
+        holds.c.state.in_(("active", "converted")),
+        holds.c.ended_at.is_(None),
+        holds.c.paid_at.is_(None),
+        holds.c.expires_at > now,
+    )
+    return await db.scalar(standing), await db.scalar(standing.where(holds.c.expires_at < soon))
+
+
+async def lapsed(db: Reader, *, now: datetime, limit: int) -> list[tuple[UUID, UUID]]:
+    """(inventory, hold) of active holds whose moment has passed, read without a lock."""
+    rows = await db.all(
+        sa.select(holds.c.inventory_id, holds.c.id)
+        .where(holds.c.state == "active", holds.c.expires_at <= now)
+        .order_by(holds.c.expires_at)
+        .limit(limit)
+    )
+    return [(row.inventory_id, row.id) for row in rows]
+
+
+async def by_key(db: Reader, *, inventory_id: UUID, placed_by: UUID, key: str) -> tuple[UUID, str] | None:
+    """(hold, digest) of the hold placed with that key."""
+    row = await db.first(
+        sa.select(holds.c.id, holds.c.digest).where(
+            holds.c.inventory_id == inventory_id, holds.c.placed_by == placed_by, holds.c.key == key
+        )
+    )
+    return None if row is None else (row.id, row.digest)
+
+
+async def with_live_owner(db: Reader, *, inventory_id: UUID, owner_id: UUID) -> Hold | None:
+    """The hold that stands for this owner here, lapsed or not."""
+    found = await _load(
+        db, sa.select(holds).where(holds.c.inventory_id == inventory_id, holds.c.live_owner == owner_id)
+    )
+    return found[0] if found else None
+
+
+async def unpaid_stretches(
+    db: Reader, *, inventory_id: UUID, owner_id: UUID, since: datetime, now: datetime
+) -> list[Stretch]:
+    """When this owner held places here without paying, as far back as `since`."""
+    rows = await db.all(
+        sa.select(holds.c.first_claimed_at, holds.c.expires_at, holds.c.ended_at).where(
+            holds.c.inventory_id == inventory_id,
+            holds.c.owner_id == owner_id,
+            holds.c.paid_at.is_(None),
+            holds.c.expires_at > since,
+        )
+    )
+    stretches = []
+    for row in rows:
+        end = min(row.ended_at or row.expires_at, row.expires_at, now)
+        if end > row.first_claimed_at:
+            stretches.append(Stretch(row.first_claimed_at, end))
+    return stretches
+
+
+async def of_inventory(
+    db: Reader, inventory_id: UUID, *, states: Sequence[str], limit: int, unpaid: bool = False
+) -> list[UUID]:
+    """Ids of an inventory's holds in these states."""
+    statement = sa.select(holds.c.id).where(holds.c.inventory_id == inventory_id, holds.c.state.in_(states))
+    if unpaid:
+        statement = statement.where(holds.c.paid_at.is_(None), holds.c.ended_at.is_(None))
+    rows = await db.all(statement.order_by(holds.c.id).limit(limit))
+    return [row.id for row in rows]
+
+
+async def has_items(db: Reader, inventory_id: UUID) -> bool:
+    """Whether anything of it was ever held or sold."""
+    return bool(await db.scalar(sa.select(sa.exists().where(items.c.inventory_id == inventory_id))))
+
+
+async def _load(db: Reader, statement: sa.Select[Any]) -> list[Hold]:
+    rows = await db.all(statement)
+    if not rows:
+        return []
+    ids, inventory_ids = [row.id for row in rows], {row.inventory_id for row in rows}
+    items_of: dict[UUID, list[Item]] = defaultdict(list)
+    for row in await db.all(
+        sa.select(items)
+        .where(items.c.inventory_id.in_(inventory_ids), items.c.hold_id.in_(ids))
+        .order_by(items.c.number)
+    ):
+        items_of[row.hold_id].append(_item(row))
+    lines_of: dict[UUID, list[Line]] = defaultdict(list)
+    for row in await db.all(
+        sa.select(price_lines)
+        .where(price_lines.c.inventory_id.in_(inventory_ids), price_lines.c.hold_id.in_(ids))
+        .order_by(price_lines.c.position)
+    ):
+        lines_of[row.hold_id].append(_line(row))
+    return [_hold(row, tuple(items_of[row.id]), tuple(lines_of[row.id])) for row in rows]
+
+
+def _hold(row: sa.Row[Any], its_items: tuple[Item, ...], its_lines: tuple[Line, ...]) -> Hold:
+    return Hold(
+        id=row.id,
+        inventory_id=row.inventory_id,
+        product=row.product,
+        provider_id=row.provider_id,
+        owner_id=row.owner_id,
+        placed_by=row.placed_by,
+        channel=row.channel,
+        state=row.state,
+        first_claimed_at=row.first_claimed_at,
+        placed_at=row.placed_at,
+        expires_at=row.expires_at,
+        ended_at=row.ended_at,
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+        sold_starts_at=row.sold_starts_at,
+        zone=row.zone,
+        terms=Terms.from_json(row.terms),
+        description=row.description,
+        currency=row.currency,
+        total=row.total,
+        items=its_items,
+        lines=its_lines,
+    )
+
+
+def _item(row: sa.Row[Any]) -> Item:
+    return Item(
+        number=row.number,
+        place=row.place,
+        label=row.label,
+        slots=tuple(row.slots),
+        counted_slots=tuple(row.counted_slots),
+        amount=row.amount,
+        state=row.state,
+    )
+
+
+def _line(row: sa.Row[Any]) -> Line:
+    return Line(
+        kind=row.kind,
+        label=row.label,
+        amount=row.amount,
+        item=row.item_number,
+        tax_bps=row.tax_bps,
+        inclusive=row.inclusive,
+    )
+
+
+def _typed(after: tuple[datetime, UUID]) -> tuple[sa.ColumnElement[Any], sa.ColumnElement[Any]]:
+    return sa.literal(after[0], holds.c.expires_at.type), sa.literal(after[1], holds.c.id.type)

@@ -1,0 +1,80 @@
+"""Decide about holds: how long they run, who has to cool down, what they cost. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from holdfast.kernel.holds.values import Hold, Line, NoItems, SamePlaceTwice, TooManyItems, WantedItem
+from holdfast.kernel.inventory import Clocks, Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A time during which an owner held places without paying in the end."""
+
+    start: datetime
+    end: datetime
+
+
+def is_live(hold: Hold, *, now: datetime) -> bool:
+    """Whether its clock still runs; half open: at its last moment it is over."""
+    return hold.state in {"active", "converted"} and hold.ended_at is None and now < hold.expires_at
+
+
+def first_end(*, first_claimed_at: datetime, now: datetime, limits: Limits, clocks: Clocks) -> datetime:
+    """When a hold placed now ends: its clock, but never past the cap from the first claim."""
+    return min(now + clocks.scaled(limits.hold_seconds), first_claimed_at + clocks.cap)
+
+
+def end_after_checkout(hold: Hold, *, now: datetime, limits: Limits, clocks: Clocks) -> datetime:
+    """When the time to pay ends: the clock moves at the first checkout only, never back and never past the cap."""
+    if not limits.pay_seconds:
+        return hold.expires_at
+    return max(hold.expires_at, min(now + clocks.scaled(limits.pay_seconds), hold.first_claimed_at + clocks.cap))
+
+
+def end_after_failure(hold: Hold, *, limits: Limits, clocks: Clocks) -> datetime:
+    """When the time to pay ends after a failed payment (once)."""
+    return min(hold.expires_at + clocks.scaled(limits.retry_seconds), hold.first_claimed_at + clocks.cap)
+
+
+def cooling_until(stretches: Iterable[Stretch], *, now: datetime, limits: Limits, clocks: Clocks) -> datetime | None:
+    """Until when an owner may not hold here again; None: at once.
+
+    A chain is the unpaid stretches with less than the gap between them; once it has held for as long as the chain
+    may, the next hold waits for one gap after its last end (spec, kernel, the cap). One lapse alone is no offence.
+    """
+    held = timedelta(0)
+    last: datetime | None = None
+    for stretch in sorted(stretches, key=lambda each: each.start):
+        if last is None or stretch.start - last >= clocks.chain_gap:
+            held = stretch.end - stretch.start
+            last = stretch.end
+        else:
+            held += max(stretch.end - max(stretch.start, last), timedelta(0))
+            last = max(last, stretch.end)
+    if last is None or held < clocks.scaled(limits.chain_seconds):
+        return None
+    until = last + clocks.chain_gap
+    return until if now < until else None
+
+
+def refuse_malformed(items: Sequence[WantedItem], *, limits: Limits) -> None:
+    """NoItems, TooManyItems, SamePlaceTwice: what can never succeed, whatever is free."""
+    if not items:
+        raise NoItems
+    if len(items) > limits.items_max:
+        raise TooManyItems(limits.items_max)
+    slots = [slot for item in items for slot in item.slots]
+    if len(set(slots)) != len(slots):
+        raise SamePlaceTwice
+
+
+def total_of(lines: Iterable[Line]) -> int:
+    """What is to be paid: the lines summed, less those whose tax the others contain already."""
+    return sum(line.amount for line in lines if not line.inclusive)
+
+
+def amount_of_item(lines: Iterable[Line], number: int) -> int:
+    """What one item costs: its own lines."""
+    return total_of(line for line in lines if line.item == number)

@@ -1,0 +1,155 @@
+"""Read what is for sale, and what is taken of it at a moment."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from holdfast.kernel.inventory.models import claims, counters, inventories, layouts, quantity_claims
+from holdfast.kernel.inventory.values import (
+    Inventory,
+    InventoryNotFound,
+    Layout,
+    Limits,
+    Place,
+    SlotState,
+    Terms,
+)
+from holdfast.kit.db import Reader
+
+LAYOUTS_CACHED_MAX = 512
+_layouts: dict[UUID, Layout] = {}
+
+
+def inventory_of(row: sa.Row[Any]) -> Inventory:
+    """The value of a row of `inventories`."""
+    return Inventory(
+        id=row.id,
+        serial=row.serial,
+        product=row.product,
+        occurrence_id=row.occurrence_id,
+        provider_id=row.provider_id,
+        state=row.state,
+        sale_opens_at=row.sale_opens_at,
+        sale_closes_at=row.sale_closes_at,
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+        zone=row.zone,
+        currency=row.currency,
+        prices=row.prices,
+        limits=Limits.from_json(row.limits),
+        terms=Terms.from_json(row.terms),
+        layout_id=row.layout_id,
+        version=row.version,
+        seq=row.seq,
+        capacity=row.capacity,
+        sold=row.sold,
+        archived_at=row.archived_at,
+    )
+
+
+async def find(db: Reader, inventory_id: UUID) -> Inventory:
+    """InventoryNotFound where there is none."""
+    row = await db.first(sa.select(inventories).where(inventories.c.id == inventory_id))
+    if row is None:
+        raise InventoryNotFound
+    return inventory_of(row)
+
+
+async def find_many(db: Reader, inventory_ids: Sequence[UUID]) -> dict[UUID, Inventory]:
+    """Those that exist, by id."""
+    rows = await db.all(sa.select(inventories).where(inventories.c.id.in_(inventory_ids)))
+    return {row.id: inventory_of(row) for row in rows}
+
+
+async def find_by_serial(db: Reader, serial: int) -> Inventory:
+    """Whose packed place ids carry that serial number. InventoryNotFound where there is none."""
+    row = await db.first(sa.select(inventories).where(inventories.c.serial == serial))
+    if row is None:
+        raise InventoryNotFound
+    return inventory_of(row)
+
+
+async def layout(db: Reader, layout_id: UUID) -> Layout:
+    """A layout by its id; layouts never change, so each is read once a process."""
+    if layout_id not in _layouts:
+        row = await db.one(sa.select(layouts).where(layouts.c.id == layout_id))
+        if len(_layouts) >= LAYOUTS_CACHED_MAX:
+            _layouts.pop(next(iter(_layouts)))
+        _layouts[layout_id] = Layout(
+            id=row.id,
+            product=row.product,
+            version=row.version,
+            slots_per_place=row.slots_per_place,
+            next_number=row.next_number,
+            places=tuple(_place(place) for place in row.places),
+        )
+    return _layouts[layout_id]
+
+
+def _place(data: Mapping[str, Any]) -> Place:
+    return Place(**{**data, "flags": tuple(data["flags"])})
+
+
+async def slot_states(
+    db: Reader, inventory_id: UUID, *, now: datetime, slots: Iterable[int] | None = None
+) -> dict[int, SlotState]:
+    """The exclusive slots that are not free at that moment; a claim whose moment has passed is free at once."""
+    statement = sa.select(claims.c.slot, claims.c.kind, claims.c.expires_at).where(
+        claims.c.inventory_id == inventory_id, sa.or_(claims.c.expires_at.is_(None), claims.c.expires_at > now)
+    )
+    if slots is not None:
+        statement = statement.where(claims.c.slot.in_(list(slots)))
+    return {row.slot: _state(row.kind, row.expires_at) for row in await db.all(statement)}
+
+
+async def occupied_slots(db: Reader, inventory_ids: Sequence[UUID], *, now: datetime) -> dict[UUID, list[int]]:
+    """The exclusive slots taken at that moment of each of these inventories, in one scan."""
+    rows = await db.all(
+        sa.select(claims.c.inventory_id, claims.c.slot).where(
+            claims.c.inventory_id.in_(inventory_ids), sa.or_(claims.c.expires_at.is_(None), claims.c.expires_at > now)
+        )
+    )
+    taken: dict[UUID, list[int]] = {inventory_id: [] for inventory_id in inventory_ids}
+    for row in rows:
+        taken[row.inventory_id].append(row.slot)
+    return taken
+
+
+async def quantities_taken(db: Reader, inventory_id: UUID, *, now: datetime) -> dict[int, int]:
+    """How much of each counted slot is taken at that moment, lapsed claims left out."""
+    rows = await db.all(
+        sa.select(quantity_claims.c.slot, sa.func.sum(quantity_claims.c.quantity).label("quantity"))
+        .where(
+            quantity_claims.c.inventory_id == inventory_id,
+            sa.or_(quantity_claims.c.expires_at.is_(None), quantity_claims.c.expires_at > now),
+        )
+        .group_by(quantity_claims.c.slot)
+    )
+    return {row.slot: int(row.quantity) for row in rows}
+
+
+async def capacities(db: Reader, inventory_id: UUID) -> dict[int, int]:
+    """The capacity of each counted slot that differs from its layout's default, or was sold from already."""
+    rows = await db.all(sa.select(counters.c.slot, counters.c.capacity).where(counters.c.inventory_id == inventory_id))
+    return {row.slot: row.capacity for row in rows}
+
+
+async def occupancy(db: Reader, *, starts_from: datetime, starts_before: datetime) -> list[tuple[datetime, int, int]]:
+    """(start, capacity, sold) of what starts in that time and was not cancelled."""
+    rows = await db.all(
+        sa.select(inventories.c.starts_at, inventories.c.capacity, inventories.c.sold).where(
+            inventories.c.starts_at >= starts_from,
+            inventories.c.starts_at < starts_before,
+            inventories.c.state.in_(("on_sale", "sold_out", "closed", "over")),
+        )
+    )
+    return [(row.starts_at, row.capacity, row.sold) for row in rows]
+
+
+def _state(kind: str, expires_at: datetime | None) -> SlotState:
+    if kind == "block":
+        return "blocked"
+    return "sold" if expires_at is None else "held"

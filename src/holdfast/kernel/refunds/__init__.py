@@ -1,0 +1,32 @@
+"""Money back, once."""
+
+from holdfast.kernel.refunds.actions import SEND, issue, settle, try_again
+from holdfast.kernel.refunds.checks import CHECKS
+from holdfast.kernel.refunds.queries import count_failed, find, gateway_key, of_bookings, with_status
+from holdfast.kernel.refunds.values import (
+    Refund,
+    RefundFailed,
+    RefundNotFailed,
+    RefundNotFound,
+    RefundSent,
+    Why,
+)
+
+__all__ = [
+    "CHECKS",
+    "SEND",
+    "Refund",
+    "RefundFailed",
+    "RefundNotFailed",
+    "RefundNotFound",
+    "RefundSent",
+    "Why",
+    "count_failed",
+    "find",
+    "gateway_key",
+    "issue",
+    "of_bookings",
+    "settle",
+    "try_again",
+    "with_status",
+]

@@ -1,0 +1,100 @@
+"""Put a booking's tickets into words ready to print, by what was frozen with the booking when it was sold."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from babel.dates import format_date, format_datetime, format_time
+
+from holdfast.kernel import identity
+from holdfast.kernel.bookings import Booking
+from holdfast.kernel.tickets.signing import TicketKey, sign
+from holdfast.kernel.tickets.values import Document, End, Locale, PrintedTicket, Ticket, TicketClaims
+from holdfast.kit.db import Reader
+from holdfast.kit.money import Money
+from holdfast.kit.zones import utc_to_local
+
+WORDS = {
+    "en": {
+        "place": "Place",
+        "cancel": "Cancel until {until}: {percent}% back.",
+        "show": "Show the code when you enter. Each code lets one person in, once.",
+    },
+    "ar": {
+        "place": "المكان",
+        "cancel": "الإلغاء حتى {until}: يُسترد {percent}٪.",
+        "show": "أظهر الرمز عند الدخول. كل رمز يُدخل شخصًا واحدًا مرة واحدة.",
+    },
+}
+
+
+def token(ticket: Ticket, *, key: TicketKey) -> str:
+    """The signed code of a ticket."""
+    return sign(TicketClaims(ticket.id, ticket.inventory_id, ticket.place, ticket.nonce), key=key)
+
+
+async def issuer(db: Reader, booking: Booking) -> str:
+    """Who supplies what is printed."""
+    return (await identity.provider(db, booking.provider_id)).name
+
+
+def document(
+    booking: Booking,
+    issued: Sequence[Ticket],
+    *,
+    issuer: str,
+    key: TicketKey,
+    issued_at: datetime,
+    locale: Locale,
+) -> Document:
+    """All tickets of the booking that still let somebody in; where none does, those that did."""
+    hold, words = booking.hold, WORDS[locale]
+    standing = [ticket for ticket in issued if ticket.state == "valid"] or list(issued)
+    prices = {item.number: Money(item.amount, hold.currency) for item in hold.items}
+    described = hold.description
+    return Document(
+        title=str(described.get("title", booking.reference)),
+        subtitle=str(described.get("subtitle", "")),
+        issuer=issuer,
+        reference=booking.reference,
+        issued_at=issued_at,
+        begins=_end(str(described.get("from", "")), hold.starts_at, hold.zone, locale),
+        ends=_end(str(described.get("to", "")), hold.ends_at, str(described.get("to_zone", hold.zone)), locale),
+        place_label=words["place"],
+        tickets=tuple(
+            PrintedTicket(
+                number=ticket.number,
+                place=ticket.label,
+                token=token(ticket, key=key),
+                section=str(described.get("place", "")),
+                price=f"{prices[ticket.item_number].amount} {hold.currency}",
+            )
+            for ticket in standing
+        ),
+        terms=(*_terms(booking, locale), words["show"]),
+        locale=locale,
+    )
+
+
+def _end(name: str, moment: datetime, zone: str, locale: Locale) -> End:
+    local = utc_to_local(moment, zone)
+    return End(
+        name=name,
+        time=format_time(local, "HH:mm", locale=locale),
+        detail=format_date(local, "EEE d MMM y", locale=locale),
+    )
+
+
+def _terms(booking: Booking, locale: Locale) -> tuple[str, ...]:
+    hold = booking.hold
+    return tuple(
+        WORDS[locale]["cancel"].format(
+            until=format_datetime(
+                utc_to_local(hold.starts_at - timedelta(seconds=step.seconds_before), hold.zone),
+                "EEE d MMM y HH:mm",
+                locale=locale,
+            ),
+            percent=step.percent,
+        )
+        for step in hold.terms.steps
+        if step.percent
+    )
