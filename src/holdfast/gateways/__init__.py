@@ -1,0 +1,1 @@
+"""Payment gateways: adapters of the kernel's payment port."""
