@@ -1,0 +1,1 @@
+"""What is sold, a folder each; products never import one another."""

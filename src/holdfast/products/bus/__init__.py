@@ -1,0 +1,1 @@
+"""Intercity buses: routes, buses, schedules, and seats sold leg by leg."""
