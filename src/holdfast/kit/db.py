@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from holdfast.kit.errors import Contended, DatabaseUnavailable, Error, StorageFull
+from holdfast.kit.errors import Contended, DatabaseUnavailable, Error, Overloaded, StorageFull
 from holdfast.kit.guards import Guards
 
 Dialect = Literal["postgresql", "sqlite"]
@@ -261,7 +261,7 @@ class _translated:  # noqa: N801 - reads as a word at its uses
 
 def _named(error: BaseException) -> Error | None:
     if isinstance(error, PoolTimeout):
-        return Contended()
+        return Overloaded()
     if isinstance(error, ConnectionError):
         return DatabaseUnavailable()
     if not isinstance(error, DBAPIError) or isinstance(error, IntegrityError):

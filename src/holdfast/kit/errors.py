@@ -131,6 +131,13 @@ class DatabaseUnavailable(Unavailable):
 
 
 @dataclass(eq=False)
+class Overloaded(Unavailable):
+    """More is asked at this moment than can be done; nothing was changed."""
+
+    retry_after: int = 1
+
+
+@dataclass(eq=False)
 class StorageFull(Unavailable):
     """The storage is full; nothing was changed."""
 

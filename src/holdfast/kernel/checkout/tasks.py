@@ -28,13 +28,16 @@ from holdfast.kernel.payments import (
 )
 from holdfast.kit import clock
 from holdfast.kit.db import Database, Transaction
+from holdfast.kit.errors import Error
 from holdfast.kit.jobs import NotYet
 from holdfast.kit.money import Money
 
 BATCH_MAX = 200
 SKIPS_MAX = 3
 PATIENCE = timedelta(seconds=5)
-ASK_AGAIN = timedelta(seconds=5)
+ASK_AGAIN = timedelta(seconds=2)
+OVERLOOKED = timedelta(seconds=5)
+OVERLOOKED_REFUND = timedelta(minutes=2)
 
 log = structlog.get_logger("holdfast.checkout")
 
@@ -150,14 +153,14 @@ async def _expire_unopened(db: Transaction, payment: Payment) -> None:
 
 async def receive(database: Database, till: Till, *, gateway: str, headers: Mapping[str, str], body: bytes) -> None:
     """A webhook: verified, stored, then processed. BadSignature changes nothing; a crash between loses nothing."""
-
-    async def store(db: Transaction) -> UUID:
+    async with database.reader() as db:
         now = await clock.moment(db)
-        notice = till.gateway(gateway).read(headers, body, now=now)
-        return await payments.store_event(db, gateway=gateway, notice=notice, now=now)
-
-    event_id = await database.run(store)
-    await process(database, till, event_id)
+    notice = till.gateway(gateway).read(headers, body, now=now)
+    event_id = await database.run(partial(payments.store_event, gateway=gateway, notice=notice, now=now))
+    try:
+        await process(database, till, event_id)
+    except Error as error:  # it is stored: `reconcile` meets it again within seconds
+        log.warning("webhook_processed_later", gateway=gateway, event_id=str(event_id), error=error.code)
 
 
 async def process(database: Database, till: Till, event_id: UUID) -> str:
@@ -306,16 +309,19 @@ async def _sweep_one(db: Transaction, inventory_id: UUID, row_id: UUID, kind: st
 
 
 async def reconcile(database: Database, till: Till) -> int:
-    """Ask about payments that are open past their time, and process notices that a crash left; how many."""
+    """Ask about payments that are open past their time; do again what a crash left: notices, refunds. How many."""
     async with database.reader() as db:
         now = await clock.moment(db)
         overdue = await payments.overdue(db, now=now, limit=BATCH_MAX)
-        events = await payments.unprocessed_events(db, received_before=now - timedelta(seconds=5), limit=BATCH_MAX)
+        events = await payments.unprocessed_events(db, received_before=now - OVERLOOKED, limit=BATCH_MAX)
+        unsent = await refunds.pending_since(db, now - OVERLOOKED_REFUND, limit=BATCH_MAX)
     for event_id in events:
         await process(database, till, event_id)
     for payment_id in overdue:
         await end(database, till, payment_id)
-    return len(overdue) + len(events)
+    for refund_id in unsent:
+        await database.run(partial(refunds.enqueue, refund_id=refund_id, now=now))
+    return len(overdue) + len(events) + len(unsent)
 
 
 async def catch_up(database: Database, till: Till, *, since: datetime) -> int:

@@ -4,6 +4,7 @@ from holdfast.kernel.audit import Actor, admin, anyone, signed_in
 from holdfast.kernel.identity.access import (
     Authenticator,
     Caller,
+    Identity,
     VerifiedContactNeeded,
     account_owner,
     check_verified,
@@ -60,6 +61,7 @@ __all__ = [
     "Authenticator",
     "Caller",
     "EmailTaken",
+    "Identity",
     "IdentitySettings",
     "InvalidPhone",
     "InvalidToken",

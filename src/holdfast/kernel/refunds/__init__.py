@@ -1,8 +1,8 @@
 """Money back, once."""
 
-from holdfast.kernel.refunds.actions import SEND, issue, settle, try_again
+from holdfast.kernel.refunds.actions import SEND, enqueue, issue, settle, try_again
 from holdfast.kernel.refunds.checks import CHECKS
-from holdfast.kernel.refunds.queries import count_failed, find, gateway_key, of_bookings, with_status
+from holdfast.kernel.refunds.queries import count_failed, find, gateway_key, of_bookings, pending_since, with_status
 from holdfast.kernel.refunds.values import (
     Refund,
     RefundFailed,
@@ -22,10 +22,12 @@ __all__ = [
     "RefundSent",
     "Why",
     "count_failed",
+    "enqueue",
     "find",
     "gateway_key",
     "issue",
     "of_bookings",
+    "pending_since",
     "settle",
     "try_again",
     "with_status",

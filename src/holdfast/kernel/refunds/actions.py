@@ -79,7 +79,7 @@ async def issue(
     )
     refund = await queries.find(db, refund_id)
     await _log(db, refund, actor=actor, action="refund_issued", after="pending", now=now)
-    await jobs.enqueue(db, kind=SEND, key=f"{SEND}:{refund_id}", payload={"refund_id": str(refund_id)}, run_at=now)
+    await enqueue(db, refund_id, now=now)
     return refund
 
 
@@ -113,8 +113,13 @@ async def try_again(taken: Turn, refund_id: UUID, *, actor: Actor) -> Refund:
     )
     await _log(db, refund, actor=actor, action="refund_tried_again", after="pending", now=now)
     await _tell_booking(db, refund, now=now)
-    await jobs.enqueue(db, kind=SEND, key=f"{SEND}:{refund.id}", payload={"refund_id": str(refund.id)}, run_at=now)
+    await enqueue(db, refund.id, now=now)
     return await queries.find(db, refund_id)
+
+
+async def enqueue(db: Transaction, refund_id: UUID, *, now: datetime) -> None:
+    """Let a job send it; nothing is added where one waits already."""
+    await jobs.enqueue(db, kind=SEND, key=f"{SEND}:{refund_id}", payload={"refund_id": str(refund_id)}, run_at=now)
 
 
 async def _processed(db: Transaction, refund: Refund, state: GatewayRefund, *, now: datetime) -> None:

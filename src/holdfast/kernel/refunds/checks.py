@@ -98,6 +98,7 @@ _open = (
     .group_by(refunds.c.currency)
     .subquery("open")
 )
+_owed_now = sa.func.coalesce(_open.c.amount, 0)
 #: Balances are derived from entries alone, and say the same as the refunds.
 _payable_is_not_what_is_owed = (
     sa.select(

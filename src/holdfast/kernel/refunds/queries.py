@@ -1,6 +1,7 @@
 """Read refunds."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -40,6 +41,17 @@ async def with_status(db: Reader, status: Status, *, limit: int, after: UUID | N
     if after is not None:
         statement = statement.where(refunds.c.id > after)
     return [refund_of(row) for row in await db.all(statement.order_by(refunds.c.id).limit(limit))]
+
+
+async def pending_since(db: Reader, moment: datetime, *, limit: int) -> list[UUID]:
+    """Refunds that nobody settled since that moment."""
+    rows = await db.all(
+        sa.select(refunds.c.id)
+        .where(refunds.c.status == "pending", refunds.c.updated_at <= moment)
+        .order_by(refunds.c.updated_at)
+        .limit(limit)
+    )
+    return [row.id for row in rows]
 
 
 async def count_failed(db: Reader) -> int:
