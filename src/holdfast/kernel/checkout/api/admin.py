@@ -12,8 +12,7 @@ from holdfast.kernel.audit import Actor, admin
 from holdfast.kernel.checkout import actions, metrics, schemas
 from holdfast.kernel.checkout.api.lookups import Cashier, Sold, database_of
 from holdfast.kernel.holds import Hold
-from holdfast.kernel.identity import Caller
-from holdfast.kernel.identity.access import Identity
+from holdfast.kernel.identity import Caller, Identity
 from holdfast.kernel.inventory import Clocks, turn
 from holdfast.kernel.product import Products
 from holdfast.kernel.refunds import Refund
