@@ -1,1 +1,18 @@
 """Intercity buses: routes, buses, schedules, and seats sold leg by leg."""
+
+from holdfast.kernel.product import Product
+from holdfast.products.bus import api, present, queries, seeds, tasks
+
+STATUSES_EVERY_SECONDS = 30
+
+product = Product(
+    name="bus",
+    api=api.router,
+    present=present.PRESENTERS,
+    rows=queries.occurrences,
+    every={"bus.statuses": (STATUSES_EVERY_SECONDS, tasks.move_statuses)},
+    seed=seeds.load,
+    roles=frozenset({"operator"}),
+)
+
+__all__ = ["product"]

@@ -178,8 +178,6 @@ bus_booking_receipts = sa.Table(
     sa.Column("created_at", Moment, nullable=False),
 )
 
-_RUNNING = "status IN ('scheduled', 'in_transit') AND deleted_at IS NULL"
-
 
 def overlap_statements(dialect: str) -> list[str]:
     """The DDL by which the database refuses the same bus on two schedules at once; in the models and migrations."""
@@ -188,13 +186,14 @@ def overlap_statements(dialect: str) -> list[str]:
             "CREATE EXTENSION IF NOT EXISTS btree_gist",
             (
                 f"ALTER TABLE bus_schedules ADD CONSTRAINT {OVERLAP} EXCLUDE USING gist "
-                f"(bus_id WITH =, tstzrange(departs_at, arrives_at) WITH &&) WHERE ({_RUNNING})"
+                "(bus_id WITH =, tstzrange(departs_at, arrives_at) WITH &&) "
+                "WHERE (status IN ('scheduled', 'in_transit') AND deleted_at IS NULL)"
             ),
         ]
     body = (
         "WHEN NEW.status IN ('scheduled', 'in_transit') AND NEW.deleted_at IS NULL "
-        f"BEGIN SELECT RAISE(ABORT, '{OVERLAP}') WHERE EXISTS (SELECT 1 FROM bus_schedules "
-        f"WHERE {_RUNNING} AND bus_id = NEW.bus_id AND id <> NEW.id "
+        "BEGIN SELECT RAISE(ABORT, 'ex_bus_schedules_overlap') WHERE EXISTS (SELECT 1 FROM bus_schedules "
+        "WHERE status IN ('scheduled', 'in_transit') AND deleted_at IS NULL AND bus_id = NEW.bus_id AND id <> NEW.id "
         "AND departs_at < NEW.arrives_at AND NEW.departs_at < arrives_at); END"
     )
     return [

@@ -13,10 +13,10 @@ COLUMNS_MAX = 7
 
 
 def _decimal_string(value: Any) -> Any:  # noqa: ANN401 - whatever JSON held
-    if not isinstance(value, str | Decimal):
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         message = 'write amounts as decimal strings, such as "12.50"'
         raise ValueError(message)  # noqa: TRY004 - pydantic reports a ValueError, a TypeError it lets through
-    return Decimal(value) if isinstance(value, str) and _is_plain(value) else value
+    return Decimal(value) if isinstance(value, int) or (isinstance(value, str) and _is_plain(value)) else value
 
 
 def _is_plain(value: str) -> bool:

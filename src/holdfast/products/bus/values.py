@@ -138,6 +138,43 @@ class SeatsMiscounted(Invalid):
 
 
 @dataclass(eq=False)
+class StopTwice(Invalid):
+    """{city} is named twice: a stop is known by its name, so each stands once on a route."""
+
+    city: str
+
+
+@dataclass(eq=False)
+class StopsNeeded(Invalid):
+    """This route has stops on the way: change its length and duration by sending all stops."""
+
+
+@dataclass(eq=False)
+class FareContradicts(Invalid):
+    """The fare of the whole way is the base price: leave it out of the fares."""
+
+
+@dataclass(eq=False)
+class ProvidersDiffer(Invalid):
+    """The bus and the route of a schedule belong to one provider."""
+
+
+@dataclass(eq=False)
+class ProviderAmbiguous(Invalid):
+    """You work for several providers: say with provider_id for which this is."""
+
+
+@dataclass(eq=False)
+class CancelAlone(Invalid):
+    """Cancelling changes nothing else: send the status alone."""
+
+
+@dataclass(eq=False)
+class SeatsUnsaid(Invalid):
+    """Say which seats (seat_ids or seat_numbers) or how many (count): one of the three."""
+
+
+@dataclass(eq=False)
 class DepartureInPast(Invalid):
     """The departure must lie in the future."""
 
@@ -205,6 +242,33 @@ class SeatsMissing(Conflict):
     """The other bus lacks seats that are sold: {numbers}."""
 
     numbers: list[str]
+
+
+@dataclass(eq=False)
+class SeatsNotGenerated(Conflict):
+    """This schedule has no seats yet: generate them first."""
+
+
+@dataclass(eq=False)
+class RouteFixed(Conflict):
+    """Plan another schedule: the currency of this one stays, and so does its route once it has seats."""
+
+
+@dataclass(eq=False)
+class RouteInactive(Conflict):
+    """This route is not served at present."""
+
+
+@dataclass(eq=False)
+class BusInactive(Conflict):
+    """This bus is out of service."""
+
+
+@dataclass(eq=False)
+class ScheduleEnded(Conflict):
+    """A schedule that is {current} is not changed any more."""
+
+    current: ScheduleStatus
 
 
 @dataclass(eq=False)

@@ -1,0 +1,1 @@
+"""Change the catalogue; whatever changes what is sold of a schedule takes its turn first."""

@@ -1,0 +1,150 @@
+"""Turn what somebody asks for into the kernel's wish: which seats, over which legs, for how much. Pure."""
+
+import hashlib
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from holdfast.kernel.holds import TooManyItems, Wish
+from holdfast.kernel.inventory import OccurrenceCancelled, Place, PlaceOfAnother, SalesClosed
+from holdfast.kit import ids
+from holdfast.kit.zones import utc_to_local
+from holdfast.products.bus import offers
+from holdfast.products.bus.best_places import Choice, Why, best_places
+from holdfast.products.bus.offers import Offer, Part
+from holdfast.products.bus.records import ScheduleStop
+from holdfast.products.bus.values import NotEnoughSeats, Preference, SeatFlag, SeatNotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Seats by id or number, or so many with a preference; between two stops or all the way.
+
+    `document`: the request as it came, for its digest.
+    """
+
+    schedule_id: UUID
+    seat_ids: tuple[UUID, ...] | None
+    seat_numbers: tuple[str, ...] | None
+    count: int | None
+    preference: Preference
+    flags: tuple[SeatFlag, ...]
+    from_stop: str | None
+    to_stop: str | None
+    document: str
+
+    @property
+    def digest(self) -> str:
+        """The same request has the same."""
+        return hashlib.sha256(self.document.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """Who holds, and the key under which the hold is placed once."""
+
+    user_id: UUID
+    key: str | None
+
+
+def canonical(document: object) -> str:
+    """A request as one string, whatever the order of its fields."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), default=str)
+
+
+def refuse_unless_selling(offer: Offer) -> None:
+    """Said before seats are looked for: OccurrenceCancelled, SalesClosed. The kernel asks again under the turn."""
+    if offer.inventory.state == "cancelled":
+        raise OccurrenceCancelled
+    if not offer.is_selling:
+        raise SalesClosed(offer.inventory.state)
+
+
+def named_places(offer: Offer, asked: Asked) -> list[Place]:
+    """The seats named by id or number. PlaceOfAnother, SeatNotFound."""
+    if asked.seat_numbers is not None:
+        return [offers.place_numbered(offer.places.places, number) for number in asked.seat_numbers]
+    places = []
+    for seat_id in asked.seat_ids or ():
+        unpacked = ids.unpack(seat_id)
+        if unpacked is None:
+            raise SeatNotFound
+        serial, number = unpacked
+        if serial != offer.inventory.serial:
+            raise PlaceOfAnother
+        place = offer.places.place(number)
+        if place is None:
+            raise SeatNotFound
+        places.append(place)
+    return places
+
+
+def best(offer: Offer, asked: Asked, *, free: Collection[int]) -> Choice:
+    """The best seats among those free. TooManyItems, NotEnoughSeats."""
+    assert asked.count is not None
+    if asked.count > offer.inventory.limits.items_max:
+        raise TooManyItems(offer.inventory.limits.items_max)
+    if len(asked.flags) > asked.count:
+        raise NotEnoughSeats(count=len(asked.flags), free=asked.count)
+    seats = [offers.seat_of(offer, place) for place in offer.places.places]
+    return best_places(seats, free=free, count=asked.count, preference=asked.preference, asked=asked.flags)
+
+
+def wish(
+    offer: Offer,
+    bus_number: str,
+    part: Part,
+    chosen: Sequence[Place],
+    *,
+    asked: Asked,
+    buyer: Buyer,
+    why: Why | None = None,
+    version: int | None = None,
+) -> Wish:
+    """All that the kernel needs. `version` other than the inventory's: only the first answer of a key is wanted."""
+    return Wish(
+        inventory_id=offer.schedule.id,
+        version=offer.inventory.version if version is None else version,
+        owner_id=buyer.user_id,
+        placed_by=buyer.user_id,
+        channel="web",
+        items=tuple(offers.item_of(offer, part, place) for place in chosen),
+        lines=offers.lines_of(offer, part, chosen),
+        starts_at=part.board.at,
+        ends_at=part.alight.at,
+        description=describe(offer, bus_number, part, chosen, why=why),
+        digest=asked.digest,
+        key=buyer.key,
+    )
+
+
+def describe(
+    offer: Offer, bus_number: str, part: Part, chosen: Sequence[Place], *, why: Why | None = None
+) -> dict[str, Any]:
+    """Title, place and times as they are sold: words and ids, no personal data."""
+    schedule = offer.schedule
+    return {
+        "title": f"{part.board.city} → {part.alight.city}",
+        "from": part.board.city,
+        "to": part.alight.city,
+        "place": bus_number,
+        "departure": local_text(part.board.at, part.board),
+        "arrival": local_text(part.alight.at, part.alight),
+        "zone": part.board.zone,
+        "arrival_zone": part.alight.zone,
+        "from_stop": part.board.position,
+        "to_stop": part.alight.position,
+        "schedule_id": str(schedule.id),
+        "route_id": str(schedule.route_id),
+        "bus_id": str(schedule.bus_id),
+        "seats": {place.label: offers.seat_type_of(place) for place in chosen},
+        "why": asdict(why) if why is not None else None,
+    }
+
+
+def local_text(at: datetime, stop: ScheduleStop) -> str:
+    """What clocks there show, with their offset."""
+    return utc_to_local(at, stop.zone).isoformat(timespec="minutes")
