@@ -1,0 +1,70 @@
+"""Say whether this process is alive, and whether it can do its work."""
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from holdfast.kernel.audit import anyone
+from holdfast.kit import migrate
+from holdfast.kit.db import Database, Reader
+from holdfast.kit.errors import Unavailable
+from holdfast.kit.fields import Answer
+from holdfast.kit.http import Db, Router, allow
+
+_VERSION = sa.table("alembic_version", sa.column("version_num", sa.String))
+
+router = Router(tags=["Health"])
+
+
+@dataclass(eq=False)
+class NotMigrated(Unavailable):
+    """The database stands at migration {present} and this program needs {needed}: run holdfast migrate."""
+
+    present: str
+    needed: str
+    retry_after: int = 2
+
+
+class Alive(Answer):
+    status: str
+
+
+class Ready(Answer):
+    """`cache`: none, as long as nothing but the database is needed."""
+
+    status: str
+    database: str
+    migrations: str
+    cache: str
+
+
+@router.get("/health", operation_id="show_health")
+@allow(anyone)
+async def show_health() -> Alive:
+    """This process answers; nothing else was looked at."""
+    return Alive(status="ok")
+
+
+@router.get("/health/ready", operation_id="show_readiness")
+@allow(anyone)
+async def show_readiness(database: Db) -> Ready:
+    """The database answers and has the newest migration; 503 otherwise."""
+    await check_ready(database)
+    return Ready(status="ready", database=database.dialect, migrations="in order", cache="none")
+
+
+async def check_ready(database: Database) -> None:
+    """DatabaseUnavailable, NotMigrated."""
+    async with database.reader() as db:
+        present = await revision(db)
+    if present != migrate.head():
+        raise NotMigrated(present or "none", str(migrate.head()))
+
+
+async def revision(db: Reader) -> str | None:
+    """The migration the database stands at; None for an empty one."""
+    try:
+        found: str | None = await db.scalar(sa.select(_VERSION.c.version_num))
+    except sa.exc.DBAPIError:  # no such table
+        return None
+    return found

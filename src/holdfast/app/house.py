@@ -1,0 +1,148 @@
+"""What every process of the platform is made of, from its settings: server, worker and command line alike."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from holdfast.app.products import PRODUCTS
+from holdfast.app.settings import Settings
+from holdfast.gateways.sandbox.adapter import SandboxGateway
+from holdfast.kernel import bookings, holds
+from holdfast.kernel.checkout import Till
+from holdfast.kernel.identity import ADMIN, CUSTOMER, IdentitySettings
+from holdfast.kernel.inventory import Clocks
+from holdfast.kernel.payments import Gateway
+from holdfast.kernel.product import Product, Products
+from holdfast.kernel.tickets import TicketKey
+from holdfast.kit import clock, logs
+from holdfast.kit.db import Database, Reader
+from holdfast.kit.guards import Guards
+from holdfast.kit.letters import FileSender, Sender
+from holdfast.kit.ratelimit import LocalBucket
+from holdfast.kit.secrets import derive
+
+API = "/api/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The parts of one process. `close` lets go of what it opened itself."""
+
+    settings: Settings
+    database: Database
+    products: Products
+    identity: IdentitySettings
+    till: Till
+    #: the first signs, all verify
+    ticket_keys: tuple[TicketKey, ...]
+    sender: Sender
+    #: holds a user may ask for: a bucket in this process
+    hold_bucket: LocalBucket
+    is_database_ours: bool = field(default=True)
+
+    async def close(self) -> None:
+        for gateway in self.till.gateways.values():
+            await gateway.close()
+        if self.is_database_ours:
+            await self.database.close()
+
+
+def build(
+    settings: Settings,
+    *,
+    database: Database | None = None,
+    gateways: Mapping[str, Gateway] | None = None,
+    sender: Sender | None = None,
+    products: tuple[Product, ...] = PRODUCTS,
+) -> House:
+    """Put the parts together; nothing is reached yet. UnfitForProductionError.
+
+    A test may hand in a database that it owns, gateways that need no port, and a sender that keeps letters.
+    """
+    settings.check()
+    if gateways is None:
+        gateways = {name: _gateway(settings, name) for name in settings.gateways}
+    return House(
+        settings=settings,
+        database=database or open_database(settings),
+        products=Products(products, _root(settings, products)),
+        identity=identity_settings(settings, products),
+        till=Till(
+            gateways=gateways,
+            clocks=Clocks(pace=settings.pace),
+            webhook_base=f"{settings.origin}{API}/payments/webhook",
+        ),
+        ticket_keys=tuple(TicketKey.from_seed(derive(secret, "tickets")) for secret in settings.secrets),
+        sender=sender or FileSender(settings.letters),
+        hold_bucket=LocalBucket(rate=settings.holds_per_user_and_minute / 60, burst=settings.holds_per_user_and_minute),
+        is_database_ours=database is None,
+    )
+
+
+def speak(settings: Settings, *, is_chatty: bool = True) -> None:
+    """Log as the settings say, once a process; a command that ends speaks for itself and logs only what went wrong."""
+    as_json = {"auto": None, "json": True, "text": False}[settings.log_format]
+    logs.configure(level=settings.log_level if is_chatty else "WARNING", as_json=as_json)
+    for name in ("httpx2", "httpcore2", "alembic"):  # the addresses they log hold references; what fails, we say
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def open_database(settings: Settings) -> Database:
+    """The platform's database, with the guards and the clock of this environment."""
+    return Database(
+        settings.database,
+        pool_size=settings.pool_size,
+        guards=Guards(frozenset(settings.test_without)),
+        test_clock=settings.has_test_clock,
+    )
+
+
+def identity_settings(settings: Settings, products: tuple[Product, ...] = PRODUCTS) -> IdentitySettings:
+    """What identity is told; its roles are the kernel's own and those that products register, lowest first."""
+    staff = sorted({role for product in products for role in product.roles})
+    return IdentitySettings(
+        secret=settings.secrets[0],
+        previous_secrets=settings.secrets[1:],
+        public_url=settings.origin,
+        region=settings.region,
+        zone=settings.zone,
+        locale=settings.locale,
+        roles=(CUSTOMER, *staff, ADMIN),
+        are_cookies_secure=settings.origin.startswith("https://"),
+        bcrypt_cost=settings.bcrypt_cost,
+        is_totp_required=settings.environment == "production",
+        sign_ins_per_account=settings.sign_ins_per_account,
+        sign_in_window_minutes=settings.sign_in_window_minutes,
+        letters_per_contact=settings.letters_per_contact,
+        letters_per_contact_and_day=settings.letters_per_contact_and_day,
+        letters_per_address_and_hour=settings.letters_per_address_and_hour,
+    )
+
+
+async def unfinished_business(db: Reader, user_id: UUID) -> list[str]:
+    """Why an account can't be erased yet (identity asks this of what stands above it)."""
+    now = await clock.moment(db)
+    reasons = []
+    if await holds.live_of_owner(db, user_id, now=now):
+        reasons.append("holds")
+    if await bookings.unfinished(db, user_id, now=now):
+        reasons.append("bookings")
+    return reasons
+
+
+def _root(settings: Settings, products: tuple[Product, ...]) -> str | None:
+    names = [product.name for product in products]
+    if settings.root_product is not None and settings.root_product not in names:
+        message = f"HOLDFAST_ROOT_PRODUCT names {settings.root_product!r}; there are: {', '.join(names)}"
+        raise ValueError(message)
+    return settings.root_product
+
+
+def _gateway(settings: Settings, name: str) -> Gateway:
+    assert name == "sandbox", "the settings know the names of gateways"
+    return SandboxGateway(
+        settings.sandbox,
+        api_key=settings.sandbox_api_key.get_secret_value(),
+        secrets=tuple(secret.get_secret_value() for secret in settings.sandbox_webhook_secrets),
+    )

@@ -1,0 +1,169 @@
+"""The server: every router under one application, with the parts of its house at `app.state`."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+import holdfast
+from holdfast.app import health, house, worker
+from holdfast.app.house import API, House
+from holdfast.app.products import PRODUCTS
+from holdfast.app.settings import Settings
+from holdfast.gateways.sandbox import SandboxSettings, create_sandbox, running
+from holdfast.kernel import identity
+from holdfast.kernel.audit import api as audit_api
+from holdfast.kernel.checkout import api as checkout_api
+from holdfast.kernel.identity import api as identity_api
+from holdfast.kernel.inventory import api as inventory_api
+from holdfast.kernel.payments import Gateway
+from holdfast.kernel.product import Product
+from holdfast.kernel.tickets import api as tickets_api
+from holdfast.kit import http, openapi
+from holdfast.kit.db import Database
+from holdfast.kit.headers import networks
+from holdfast.kit.letters import Sender
+
+SANDBOX_PATH = "/sandbox"
+OPENAPI_PATH = "/openapi.json"
+#: What the kernel answers for every product, in the order in which paths are compared.
+SHARED = (
+    health.router,
+    identity_api.router,
+    inventory_api.router,
+    checkout_api.router,
+    tickets_api.router,
+    audit_api.router,
+)
+
+
+def create_app(
+    settings: Settings,
+    *,
+    database: Database | None = None,
+    gateways: Mapping[str, Gateway] | None = None,
+    sender: Sender | None = None,
+    products: tuple[Product, ...] = PRODUCTS,
+) -> FastAPI:
+    """The whole platform as one ASGI application. A database that is handed in stays its owner's to close.
+
+    While its lifespan lasts, it also does the jobs where the settings say `with_worker`, and runs the sandbox that is
+    mounted in it. UnfitForProductionError.
+    """
+    ours = house.build(settings, database=database, gateways=gateways, sender=sender, products=products)
+    app = FastAPI(
+        title="Holdfast",
+        version=holdfast.__version__,
+        summary="Booking that never sells the same place twice.",
+        license_info={"name": "MIT", "identifier": "MIT"},
+        openapi_url=OPENAPI_PATH,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=openapi.operation_id,
+        lifespan=_lifespan,
+    )
+    _hand_over(app, ours)
+    http.install(
+        app,
+        database=ours.database,
+        secret=settings.secrets[0],
+        former_secrets=settings.secrets[1:],
+        authenticate=identity.Authenticator(ours.identity, ours.database),
+        owner_of=identity.owner_of,
+        trusted_proxies=networks(settings.trusted_proxies),
+        body_max=settings.body_bytes_max,
+        is_test=settings.environment == "test",
+    )
+    if settings.cors_origins:
+        _let_pages_call(app, settings.cors_origins)
+    _mount(app, ours)
+    openapi.install(app)
+    return app
+
+
+def from_environment() -> FastAPI:
+    """For a server that makes its own processes: `uvicorn --factory holdfast.app.main:from_environment`."""
+    settings = Settings()
+    house.speak(settings)
+    return create_app(settings)
+
+
+def _hand_over(app: FastAPI, ours: House) -> None:
+    """What routes find at `app.state`; each feature says in its `api` what it reads there."""
+    app.state.house = ours
+    app.state.till = ours.till
+    app.state.products = ours.products
+    app.state.ticket_keys = ours.ticket_keys
+    app.state.return_addresses = ours.settings.return_addresses
+    app.state.hold_bucket = ours.hold_bucket
+    app.state.has_unfinished_business = house.unfinished_business
+    app.state.sandbox_inside = None
+
+
+def _mount(app: FastAPI, ours: House) -> None:
+    settings = ours.settings
+    is_sandbox_allowed = settings.environment != "production" and "sandbox" in ours.till.gateways
+    for router in SHARED:
+        app.include_router(router, prefix=API)
+    if is_sandbox_allowed:
+        app.include_router(checkout_api.simulation, prefix=API)
+    for product in ours.products.all:
+        app.include_router(product.api, prefix=f"{API}/{product.name}")
+    root = ours.products.named(ours.products.root) if ours.products.root else None
+    if root is not None:  # the same operations again: described once, under the product's own name
+        app.include_router(root.api, prefix=API, include_in_schema=False)
+    app.include_router(identity_api.well_known)
+    http.check_routes(app, besides=frozenset({OPENAPI_PATH}))
+    if is_sandbox_allowed and settings.has_sandbox_inside:
+        app.state.sandbox_inside = create_sandbox(sandbox_settings(settings))
+        app.mount(SANDBOX_PATH, app.state.sandbox_inside)
+
+
+def sandbox_settings(settings: Settings) -> SandboxSettings:
+    """The sandbox that stands inside the server, with its books beside the platform's."""
+    return SandboxSettings(
+        file=Path(settings.data_folder) / "sandbox.sqlite3",
+        api_key=settings.sandbox_api_key.get_secret_value(),
+        webhook_secret=settings.sandbox_webhook_secrets[0].get_secret_value(),
+        public_url=settings.sandbox,
+        late_seconds=90.0 / settings.pace,
+    )
+
+
+def _let_pages_call(app: FastAPI, origins: tuple[str, ...]) -> None:
+    """The API takes no cookie but for refreshing, so other origins get no credentials."""
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_credentials=False,
+        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-Request-Id"],
+        expose_headers=["ETag", "Idempotent-Replayed", "Retry-After", "X-Request-Id"],
+        max_age=600,
+    )
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    ours: House = app.state.house
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(ours.close)
+        if app.state.sandbox_inside is not None:
+            await stack.enter_async_context(running(app.state.sandbox_inside))
+        if ours.settings.with_worker:
+            await stack.enter_async_context(_working(ours))
+        yield
+
+
+@contextlib.asynccontextmanager
+async def _working(ours: House) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    task = asyncio.create_task(worker.run(ours, stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await task

@@ -1,0 +1,184 @@
+"""The worker: relays facts, does jobs, sweeps and reconciles. Any number of them run beside one another.
+
+Whatever it does may be done twice, or by another worker at the same time: jobs are leased, the sweeper takes turns.
+Nothing waits for it but letters, refunds and tidiness: a place whose time is over is free without it.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+import sqlalchemy as sa
+import structlog
+
+from holdfast.app.house import House
+from holdfast.kernel import audit, checkout, identity, refunds
+from holdfast.kernel.checkout import tasks as checkout_tasks
+from holdfast.kernel.identity import tasks as identity_tasks
+from holdfast.kernel.product import Products
+from holdfast.kit import clock, idempotency, jobs, outbox, ratelimit
+from holdfast.kit.db import Database, Reader, Transaction
+from holdfast.kit.errors import Error
+from holdfast.kit.jobs import Handler
+
+IDLE_SECONDS = 0.3
+BROKEN_SECONDS = 2.0
+RECONCILE_SECONDS = 5
+CATCH_UP_SECONDS = 300
+CATCH_UP_WINDOW = timedelta(hours=2)
+TIDY_SECONDS = 86_400
+OUTBOX_KEPT = timedelta(days=7)
+ORIGINS_KEPT = timedelta(days=90)
+
+log = structlog.get_logger("holdfast.worker")
+
+
+@dataclass(slots=True)
+class Chore:
+    """Something done again and again, by its name."""
+
+    name: str
+    every: float
+    work: Callable[[], Awaitable[object]]
+
+
+async def run(house: House, stop: asyncio.Event) -> None:
+    """Work until `stop` is set; what was begun is finished first. A failure is logged and survived."""
+    log.info("worker_started")
+    chores = [asyncio.create_task(_again(chore, stop)) for chore in chores_of(house)]
+    todo, listeners = handlers(house), listening(house.products)
+    while not stop.is_set():
+        try:
+            done = await once(house.database, todo, listeners)
+        except Exception as error:  # noqa: BLE001 - the database may be away: it comes back, and so do we
+            _told("worker_failed", error)
+            await _rest(stop, BROKEN_SECONDS)
+        else:
+            if not done:
+                await _rest(stop, IDLE_SECONDS)
+    await asyncio.gather(*chores)
+    log.info("worker_stopped")
+
+
+async def once(database: Database, todo: Mapping[str, Handler], listeners: Mapping[str, Sequence[str]]) -> int:
+    """Relay what waits and do what is due; how much that was. It looks first, so that an idle worker locks nothing."""
+    async with database.reader() as db:
+        is_waiting, is_due = await _waiting(db), await _due(db)
+
+    async def relaying(db: Transaction) -> int:
+        return await outbox.relay(db, listeners=listeners, now=await clock.moment(db))
+
+    relayed = await database.run(relaying) if is_waiting else 0
+    return relayed + (await jobs.run_due(database, todo) if is_due or relayed else 0)
+
+
+async def _waiting(db: Reader) -> bool:
+    facts = outbox.outbox.c
+    waits = sa.select(facts.id).where(facts.position.is_(None), facts.kind != outbox.INVENTORY_CHANGED).limit(1)
+    return await db.first(waits) is not None
+
+
+async def _due(db: Reader) -> bool:
+    table = jobs.jobs.c
+    due = sa.select(table.id).where(table.state == "ready", table.run_at <= await clock.moment(db)).limit(1)
+    return await db.first(due) is not None
+
+
+async def drain(house: House, *, rounds_max: int = 200) -> None:
+    """Relay and work until nothing is due: for tests and for a tidy end of a seed."""
+    todo, listeners = handlers(house), listening(house.products)
+    for _ in range(rounds_max):
+        if not await once(house.database, todo, listeners):
+            return
+
+
+def handlers(house: House) -> dict[str, Handler]:
+    """Every kind of job with what does it."""
+    database, till = house.database, house.till
+    todo: dict[str, Handler] = {
+        checkout.END: partial(checkout_tasks.end_payment, database, till),
+        checkout.CANCEL_OCCURRENCE: partial(checkout_tasks.cancel_occurrence, database),
+        checkout.FINISH_OCCURRENCE: partial(checkout_tasks.finish_occurrence, database),
+        refunds.SEND: partial(checkout_tasks.send_refund, database, till),
+        identity.LETTER_JOB: partial(identity_tasks.send_letter, database, house.identity, house.sender),
+    }
+    for product in house.products.all:
+        for fact, make in product.on.items():
+            todo[f"{product.name}.{fact.name()}"] = make(database)
+    return todo
+
+
+def listening(products: Products) -> dict[str, list[str]]:
+    """By the name of a fact, the kinds of job it becomes."""
+    kinds: dict[str, list[str]] = {}
+    for product in products.all:
+        for fact in product.on:
+            kinds.setdefault(fact.name(), []).append(f"{product.name}.{fact.name()}")
+    return kinds
+
+
+def chores_of(house: House) -> list[Chore]:
+    """What is done without being asked, and how often."""
+    database, till = house.database, house.till
+    chores = [
+        Chore("sweep", till.clocks.sweep_every.total_seconds(), partial(checkout_tasks.sweep, database)),
+        Chore("reconcile", RECONCILE_SECONDS, partial(checkout_tasks.reconcile, database, till)),
+        Chore("catch_up", CATCH_UP_SECONDS, partial(catch_up, house)),
+        Chore("tidy", TIDY_SECONDS, partial(tidy, database)),
+    ]
+    for product in house.products.all:
+        for name, (seconds, make) in product.every.items():
+            chores.append(Chore(name, seconds, partial(make, database)))
+    return chores
+
+
+async def catch_up(house: House) -> int:
+    """Ask every gateway what changed lately, in case all of its webhooks were lost."""
+    async with house.database.reader() as db:
+        since = await clock.moment(db) - CATCH_UP_WINDOW
+    return await checkout_tasks.catch_up(house.database, house.till, since=since)
+
+
+async def tidy(database: Database) -> dict[str, int]:
+    """Forget what has been kept long enough: keys, delivered facts, addresses of callers, ended logins, limits."""
+
+    async def forget(db: Transaction) -> dict[str, int]:
+        now = await clock.moment(db)
+        return {
+            "idempotency_keys": await idempotency.forget(db, now),
+            "outbox": await outbox.forget(db, before=now - OUTBOX_KEPT),
+            "activity_origins": await audit.forget_origins(db, before=now - ORIGINS_KEPT),
+            "rate_limits": await ratelimit.forget(db, now),
+        }
+
+    forgotten = await database.run(forget)
+    return {**forgotten, **await identity_tasks.tidy(database)}
+
+
+async def _again(chore: Chore, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        began = time.monotonic()
+        try:
+            await chore.work()
+        except Exception as error:  # noqa: BLE001 - the next round may succeed
+            _told("chore_failed", error, chore=chore.name)
+        await _rest(stop, max(0.1, chore.every - (time.monotonic() - began)))
+
+
+def _told(event: str, error: Exception, **fields: str) -> None:
+    """What has a name is expected now and then; the rest is a bug, and its trace is wanted."""
+    if isinstance(error, Error):
+        log.warning(event, error=f"{error.code}: {error}", **fields)
+    else:
+        log.error(event, exc_info=error, **fields)
+
+
+async def _rest(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return

@@ -1,0 +1,1 @@
+"""The look and the pages that all products share."""
