@@ -138,6 +138,8 @@ async def run_due(database: Database, handlers: Mapping[str, Handler], *, most: 
     async def taking(db: Transaction) -> list[Job]:
         return await take(db, now=await clock.moment(db), most=most)
 
+    if not await _is_any_due(database):  # looking costs no writer, which SQLite has only one of
+        return 0
     taken = await database.run(taking)
     await asyncio.gather(*(_do(database, handlers, job) for job in taken))
     return len(taken)
@@ -148,6 +150,13 @@ async def drain(database: Database, handlers: Mapping[str, Handler], *, rounds_m
     for _ in range(rounds_max):
         if not await run_due(database, handlers):
             return
+
+
+async def _is_any_due(database: Database) -> bool:
+    async with database.reader() as db:
+        now = await clock.moment(db)
+        due = sa.exists().where(jobs.c.state == "ready", jobs.c.run_at <= now)
+        return bool(await db.scalar(sa.select(due)))
 
 
 async def _do(database: Database, handlers: Mapping[str, Handler], job: Job) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException
 from functools import cache
 from typing import Self
 
@@ -43,7 +43,7 @@ class Money:
         digits = exponent(currency)
         try:
             scaled = Decimal(amount).scaleb(digits)
-        except InvalidOperation:
+        except DecimalException:
             raise MalformedAmount(str(amount)[:40], currency, digits) from None
         if not scaled.is_finite() or abs(scaled) > MINOR_MAX or scaled != scaled.to_integral_value():
             raise MalformedAmount(str(amount)[:40], currency, digits)

@@ -13,8 +13,8 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from holdfast.kit import jobs
-from holdfast.kit.db import Id, Json, Moment, Transaction, metadata
+from holdfast.kit import clock, jobs
+from holdfast.kit.db import Database, Id, Json, Moment, Transaction, metadata
 from holdfast.kit.ids import new_id
 
 INVENTORY_CHANGED = "inventory.changed"
@@ -121,6 +121,20 @@ async def relay(db: Transaction, *, listeners: Mapping[str, Sequence[str]], now:
             payload = {**fact.payload, "fact": fact.kind, "fact_id": str(fact.id)}
             await jobs.enqueue(db, kind=kind, key=f"{kind}:{fact.id}", payload=payload, run_at=now)
     return len(waiting)
+
+
+async def relay_waiting(database: Database, *, listeners: Mapping[str, Sequence[str]]) -> int:
+    """`relay` in a transaction of its own, where any fact waits; looking costs no writer."""
+    async with database.reader() as db:
+        if not await db.scalar(
+            sa.select(sa.exists().where(outbox.c.position.is_(None), outbox.c.kind != INVENTORY_CHANGED))
+        ):
+            return 0
+
+    async def relaying(db: Transaction) -> int:
+        return await relay(db, listeners=listeners, now=await clock.moment(db))
+
+    return await database.run(relaying)
 
 
 async def forget(db: Transaction, *, before: datetime) -> int:

@@ -4,6 +4,7 @@ Confirm and late confirm are one code path: what decides is what is read under t
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -189,26 +190,45 @@ async def _use_money(taken: Turn, payment: Payment) -> str:
 async def _sell(taken: Turn, booking: Booking, *, actor: Actor) -> bool:
     """Make its claims permanent and it confirmed, with tickets; False, and nothing done, where a place is gone."""
     hold = booking.hold
-    wanted = {slot for item in hold.kept for slot in item.slots}
-    found = await claims.read(taken, wanted)
-    in_the_way = {claim.hold_id for claim in found.values() if claim.is_live(taken.now) and claim.hold_id != hold.id}
-    own = await _own_unpaid(taken, booking, in_the_way)
-    if len(own) < len(in_the_way):
-        return False
     counted = Counter(slot for item in hold.kept for slot in item.counted_slots)
     still_mine = await claims.quantities_of(taken, hold.id, list(counted)) if counted else {}
     missing = {slot: quantity for slot, quantity in counted.items() if slot not in still_mine}
-    layout_capacities = dict.fromkeys(missing, 0)  # a counter that was claimed from has its row
-    if await claims.take_quantities(taken, missing, hold_id=hold.id, until=None, capacities=layout_capacities):
+    giving_way = await _giving_way(taken, booking, missing)
+    if giving_way is None:
         return False
-    for other, its_booking in own:
+    for other, its_booking in giving_way:
         await give_up(taken, other, its_booking, actor=actor, reason="late payment honoured")
-    await claims.take(taken, wanted, hold_id=hold.id, until=None)
+    await claims.take(taken, {slot for item in hold.kept for slot in item.slots}, hold_id=hold.id, until=None)
+    known = dict.fromkeys(missing, 0)  # a counter that was claimed from has its row, and its capacity there
+    short = await claims.take_quantities(taken, missing, hold_id=hold.id, until=None, capacities=known)
+    assert not short
     if still_mine:
         await claims.move_quantities(taken, list(still_mine), hold_id=hold.id, until=None)
     await bookings.confirm(taken, booking, actor=actor, is_late=rules.is_late(booking, now=taken.now))
     await tickets.issue(taken.db, booking, now=taken.now)
     return True
+
+
+async def _giving_way(
+    taken: Turn, booking: Booking, missing: Mapping[int, int]
+) -> list[tuple[Hold, Booking | None]] | None:
+    """The owner's other unpaid holds that have to end for it to have all its places; None where others have one.
+
+    `missing`: the counted slots that it has lost, and how many of each.
+    """
+    hold = booking.hold
+    found = await claims.read(taken, {slot for item in hold.kept for slot in item.slots})
+    in_the_way = {claim.hold_id for claim in found.values() if claim.is_live(taken.now) and claim.hold_id != hold.id}
+    own = await _own_unpaid(taken, booking, in_the_way)
+    if len(own) < len(in_the_way):
+        return None
+    lacking = await claims.lacking(taken, missing, hold_id=hold.id)
+    if lacking:
+        own += await _own_unpaid(taken, booking, await claims.holders(taken, lacking) - in_the_way - {hold.id})
+        freed = Counter(slot for other, _ in own for item in other.kept for slot in item.counted_slots)
+        if any(freed[slot] < too_few for slot, too_few in lacking.items()):
+            return None
+    return own
 
 
 async def _own_unpaid(taken: Turn, booking: Booking, hold_ids: set[UUID]) -> list[tuple[Hold, Booking | None]]:

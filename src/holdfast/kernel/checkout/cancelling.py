@@ -203,6 +203,9 @@ async def _due(taken: Turn, booking: Booking, *, items: Collection[int] | None, 
         raise QuoteStale
     if taken.now >= booking.hold.starts_at:
         raise QuoteStale
+    items_now = bookings.chosen(booking, quoted.items)
+    if bookings.amounts_due(booking, items_now, percent=quoted.percent, why="by_terms").fees != quoted.fees:
+        raise QuoteStale  # with the last item the fees of the whole may come back, and others were cancelled since
     return quoted
 
 

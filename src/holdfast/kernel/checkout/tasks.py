@@ -28,7 +28,7 @@ from holdfast.kernel.payments import (
 )
 from holdfast.kit import clock
 from holdfast.kit.db import Database, Transaction
-from holdfast.kit.errors import Error
+from holdfast.kit.errors import Contended, Error
 from holdfast.kit.jobs import NotYet
 from holdfast.kit.money import Money
 
@@ -290,7 +290,7 @@ async def sweep(database: Database) -> int:
             swept += await database.run(
                 partial(_sweep_one, inventory_id=inventory_id, row_id=row_id, kind=kind, patient=patient)
             )
-        except SkippedTurn:
+        except (SkippedTurn, Contended):  # the next sweep finds it again; the others don't wait for it
             skipped[inventory_id] = skipped.get(inventory_id, 0) + 1
     return swept
 

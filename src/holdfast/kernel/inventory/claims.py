@@ -160,6 +160,28 @@ async def quantities_of(turn: Turn, hold_id: UUID, slots: Collection[int]) -> di
     return {row.slot: row.quantity for row in rows}
 
 
+async def lacking(turn: Turn, wanted: Mapping[int, int], *, hold_id: UUID) -> dict[int, int]:
+    """How many too few each counted slot has left for this; only those that have too few. Lapsed claims are free."""
+    for slot in sorted(wanted):
+        await _give_back_lapsed(turn, slot, except_hold=hold_id)
+    left = await _left(turn, wanted) if wanted else {}
+    return {slot: quantity - left[slot] for slot, quantity in wanted.items() if left[slot] < quantity}
+
+
+async def holders(turn: Turn, slots: Collection[int]) -> set[UUID]:
+    """The holds that claim some of these counted slots, and not for good."""
+    rows = await turn.db.all(
+        sa.select(quantity_claims.c.hold_id)
+        .distinct()
+        .where(
+            quantity_claims.c.inventory_id == turn.inventory.id,
+            quantity_claims.c.slot.in_(slots),
+            quantity_claims.c.expires_at > turn.now,
+        )
+    )
+    return {row.hold_id for row in rows}
+
+
 async def move_quantities(turn: Turn, slots: Collection[int], *, hold_id: UUID, until: datetime | None) -> None:
     """Give this hold's quantity claims another end; None: for good."""
     touched = await turn.db.execute(

@@ -79,6 +79,7 @@ async def issue(
     )
     refund = await queries.find(db, refund_id)
     await _log(db, refund, actor=actor, action="refund_issued", after="pending", now=now)
+    await _tell_booking(db, refund, now=now)
     await enqueue(db, refund_id, now=now)
     return refund
 
@@ -118,8 +119,12 @@ async def try_again(taken: Turn, refund_id: UUID, *, actor: Actor) -> Refund:
 
 
 async def enqueue(db: Transaction, refund_id: UUID, *, now: datetime) -> None:
-    """Let a job send it; nothing is added where one waits already."""
-    await jobs.enqueue(db, kind=SEND, key=f"{SEND}:{refund_id}", payload={"refund_id": str(refund_id)}, run_at=now)
+    """Let a job send it; nothing is added where one waits already.
+
+    Each try has a job of its own: that of the last one may still be at work, and ends with what it began with.
+    """
+    key = f"{SEND}:{await queries.gateway_key(db, refund_id)}"
+    await jobs.enqueue(db, kind=SEND, key=key, payload={"refund_id": str(refund_id)}, run_at=now)
 
 
 async def _processed(db: Transaction, refund: Refund, state: GatewayRefund, *, now: datetime) -> None:

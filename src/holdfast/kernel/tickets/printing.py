@@ -58,7 +58,7 @@ def document(
         reference=booking.reference,
         issued_at=issued_at,
         begins=_end(str(described.get("from", "")), hold.starts_at, hold.zone, locale),
-        ends=_end(str(described.get("to", "")), hold.ends_at, str(described.get("to_zone", hold.zone)), locale),
+        ends=_end(str(described.get("to", "")), hold.ends_at, str(described.get("arrival_zone", hold.zone)), locale),
         place_label=words["place"],
         tickets=tuple(
             PrintedTicket(
