@@ -30,7 +30,7 @@ async def _no_seeds(_db: Transaction, _now: datetime) -> Mapping[str, Any]:
 class Product:
     """One product: `name` is its path and the prefix of its tables.
 
-    `present`: by the kernel's class (Hold, BookingView, Payment, Ticket, Cancellation), the only call from kernel to
+    `present`: by the kernel's class (Hold, BookingView, PaidFor, Ticket, Cancellation), the only call from kernel to
     product while reading; there is none while writing. `on`: what it does after a fact was committed, at least once.
     `every`: what any worker runs again and again, by name: (seconds between, what).
     `roles`: the roles that its staff may have beyond the kernel's own.

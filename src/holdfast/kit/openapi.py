@@ -89,7 +89,13 @@ def _described(app: FastAPI) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Duplicate Operation ID")  # refused below
         schema = get_openapi(
-            title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
+            title=app.title,
+            version=app.version,
+            summary=app.summary,
+            description=app.description,
+            license_info=app.license_info,
+            routes=app.routes,
+            tags=app.openapi_tags,
         )
     components = schema.setdefault("components", {})
     schemas = components.setdefault("schemas", {})

@@ -1,14 +1,19 @@
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+from uuid import uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.kernel.bookings import CancellationClosed
+from holdfast.kernel.bookings import Booking, CancellationClosed, amounts_due
 from holdfast.kernel.bookings.rules import REFERENCE_LENGTH, REFERENCE_LETTERS, new_reference, percent_due
+from holdfast.kernel.holds import Hold, Item, Line
 from holdfast.kernel.inventory import Step, Terms
 
 LEAST = timedelta(microseconds=1)
+NOON = datetime(2027, 5, 1, 12, tzinfo=UTC)
 DEFAULT = Terms(version=1, steps=(Step(86_400, 100), Step(7_200, 50)))
 BUS = Terms(version=1, steps=DEFAULT.steps, closed_within=7_200)
 FLEXIBLE = Terms(version=1, steps=(Step(604_800, 100), Step(86_400, 80), Step(3_600, 30)))
@@ -47,6 +52,80 @@ def test_waiting_never_gives_more_back(seconds: list[int]) -> None:
     later, sooner = sorted(seconds)
 
     assert percent_due(FLEXIBLE, left=timedelta(seconds=later)) <= percent_due(FLEXIBLE, left=timedelta(seconds=sooner))
+
+
+def booked(prices: list[int], *, terms: Terms, fee: int) -> Booking:
+    items = tuple(
+        Item(number, number, f"C{number}", (number,), (), price, "kept") for number, price in enumerate(prices)
+    )
+    lines = (*(Line("fare", "place", item.amount, item=item.number) for item in items), Line("fee", "service", fee))
+    inventory_id, provider_id, owner_id = uuid4(), uuid4(), uuid4()
+    hold = Hold(
+        id=uuid4(),
+        inventory_id=inventory_id,
+        provider_id=provider_id,
+        owner_id=owner_id,
+        expires_at=NOON,
+        ended_at=None,
+        product="toy",
+        placed_by=owner_id,
+        channel="web",
+        state="converted",
+        first_claimed_at=NOON,
+        placed_at=NOON,
+        starts_at=NOON,
+        ends_at=NOON,
+        sold_starts_at=NOON,
+        zone="UTC",
+        terms=terms,
+        description={},
+        currency="EGP",
+        total=sum(prices) + fee,
+        items=items,
+        lines=lines,
+    )
+    return Booking(
+        id=uuid4(),
+        inventory_id=inventory_id,
+        provider_id=provider_id,
+        owner_id=owner_id,
+        expires_at=NOON,
+        ended_at=None,
+        hold_id=hold.id,
+        product="toy",
+        reference="R",
+        state="confirmed",
+        refund_state="none",
+        total=hold.total,
+        currency="EGP",
+        created_at=NOON,
+        confirmed_at=NOON,
+        updated_at=NOON,
+        hold=hold,
+    )
+
+
+@given(
+    prices=st.lists(st.integers(0, 10**9), min_size=1, max_size=8),
+    percent=st.integers(0, 100),
+    fee=st.integers(0, 1000),
+    fees_refundable=st.booleans(),
+    random=st.randoms(use_true_random=False),
+)
+def test_parts_given_back_equal_the_whole_in_any_order(
+    prices: list[int], percent: int, fee: int, fees_refundable: bool, random: Random
+) -> None:
+    terms = Terms(version=1, steps=(), fees_refundable=fees_refundable)
+    whole = booked(prices, terms=terms, fee=fee)
+    at_once = amounts_due(whole, whole.hold.kept, percent=percent, why="by_terms").total
+
+    parts, left = 0, list(whole.hold.kept)
+    for item in random.sample(left, len(left)):
+        rest = replace(whole, hold=replace(whole.hold, items=tuple(left)))
+        parts += amounts_due(rest, [item], percent=percent, why="by_terms").total
+        left.remove(item)
+
+    assert parts == at_once <= sum(prices) + fee
 
 
 def test_terms_travel_as_json_and_come_back_the_same() -> None:

@@ -17,7 +17,7 @@ from holdfast.kernel.checkout.values import (
     QuoteStale,
     Till,
 )
-from holdfast.kernel.checkout.views import BookingView, views_of
+from holdfast.kernel.checkout.views import BookingView, PaidFor, views_of
 
 __all__ = [
     "CANCEL_OCCURRENCE",
@@ -26,6 +26,7 @@ __all__ = [
     "BookingView",
     "GatewayNotConfigured",
     "Opened",
+    "PaidFor",
     "PaymentUnavailable",
     "QuoteStale",
     "Till",

@@ -124,8 +124,8 @@ async def reschedule(
         old = taken.inventory
         if (old.starts_at, old.ends_at) == (starts_at, ends_at):
             return
+        await holds.shift(taken, by=starts_at - old.starts_at, last_end=ends_at)
         taken.set(starts_at=starts_at, ends_at=ends_at, version=old.version + 1)
-        await holds.shift(taken, by=starts_at - old.starts_at)
         await audit.record(
             db,
             actor=actor,

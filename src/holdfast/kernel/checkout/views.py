@@ -30,6 +30,14 @@ class BookingView:
         return ids.pack(self.inventory.serial, place)
 
 
+@dataclass(frozen=True, slots=True)
+class PaidFor:
+    """A payment beside the booking it is for: some products' words for it depend on both."""
+
+    payment: Payment
+    booking: Booking
+
+
 async def views_of(db: Reader, found: Sequence[Booking]) -> list[BookingView]:
     """Each booking with its inventory, tickets, payments, cancellations and refunds: five queries a page."""
     if not found:

@@ -153,8 +153,11 @@ async def cancel_items(taken: Turn, hold: Hold, numbers: Sequence[int]) -> None:
         assert touched == 1
 
 
-async def shift(taken: Turn, *, by: timedelta) -> int:
-    """Move the start and end of everything held or sold here; how many holds."""
+async def shift(taken: Turn, *, by: timedelta, last_end: datetime) -> int:
+    """Move the start and end of everything held or sold here; how many holds.
+
+    What ends with the occurrence itself ends with it still: at `last_end`.
+    """
     rows = await taken.db.all(
         sa.select(holds.c.id, holds.c.starts_at, holds.c.ends_at).where(
             holds.c.inventory_id == taken.inventory.id, holds.c.state.in_(("active", "converted"))
@@ -164,7 +167,10 @@ async def shift(taken: Turn, *, by: timedelta) -> int:
         await taken.db.execute(
             sa.update(holds)
             .where(holds.c.inventory_id == taken.inventory.id, holds.c.id == row.id)
-            .values(starts_at=row.starts_at + by, ends_at=row.ends_at + by)
+            .values(
+                starts_at=row.starts_at + by,
+                ends_at=last_end if row.ends_at == taken.inventory.ends_at else row.ends_at + by,
+            )
         )
     return len(rows)
 

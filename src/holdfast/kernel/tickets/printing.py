@@ -50,22 +50,22 @@ def document(
     hold, words = booking.hold, WORDS[locale]
     standing = [ticket for ticket in issued if ticket.state == "valid"] or list(issued)
     prices = {item.number: Money(item.amount, hold.currency) for item in hold.items}
-    described = hold.description
+    described = {**hold.description, **hold.description.get("printed", {}).get(locale, {})}
+    begins, ends = str(described.get("from", "")), str(described.get("to", ""))
     return Document(
         title=str(described.get("title", booking.reference)),
-        subtitle=str(described.get("subtitle", "")),
         issuer=issuer,
         reference=booking.reference,
         issued_at=issued_at,
-        begins=_end(str(described.get("from", "")), hold.starts_at, hold.zone, locale),
-        ends=_end(str(described.get("to", "")), hold.ends_at, str(described.get("arrival_zone", hold.zone)), locale),
-        place_label=words["place"],
+        begins=_end(begins, hold.starts_at, hold.zone, locale),
+        ends=_end(ends, hold.ends_at, str(described.get("arrival_zone", hold.zone)), locale),
+        place_label=str(described.get("place_label", words["place"])),
+        fields=tuple((str(label), str(value)) for label, value in described.get("fields", [])),
         tickets=tuple(
             PrintedTicket(
                 number=ticket.number,
                 place=ticket.label,
                 token=token(ticket, key=key),
-                section=str(described.get("place", "")),
                 price=f"{prices[ticket.item_number].amount} {hold.currency}",
             )
             for ticket in standing

@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 from holdfast.kernel.bookings import Booking, Cancellation
-from holdfast.kernel.checkout import BookingView
+from holdfast.kernel.checkout import BookingView, PaidFor
 from holdfast.kernel.holds import Hold, is_live
 from holdfast.kernel.payments import Payment
 from holdfast.kernel.product import Presenter
@@ -119,11 +119,13 @@ def present_hold(hold: Hold, rows: Occurrences) -> dict[str, Any]:
     }
 
 
-def present_payment(payment: Payment, _rows: Occurrences) -> dict[str, Any]:
+def present_payment(paid: PaidFor, _rows: Occurrences) -> dict[str, Any]:
+    payment = paid.payment
+    is_over = payment.status == "partially_refunded" and paid.booking.state == "cancelled"
     return {
         "reservation_id": payment.hold_id,
         "schedule_id": payment.inventory_id,
-        "status": _PAYMENT_WORDS[payment.status],
+        "status": "refunded" if is_over else _PAYMENT_WORDS[payment.status],
     }
 
 
@@ -160,7 +162,7 @@ def present_cancellation(cancellation: Cancellation, _rows: Occurrences) -> dict
 PRESENTERS: Mapping[type, Presenter] = {
     BookingView: present_booking,
     Hold: present_hold,
-    Payment: present_payment,
+    PaidFor: present_payment,
     Ticket: present_ticket,
     Cancellation: present_cancellation,
 }

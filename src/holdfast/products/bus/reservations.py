@@ -127,9 +127,10 @@ def describe(
     """Title, place and times as they are sold: words and ids, no personal data."""
     schedule = offer.schedule
     return {
-        "title": f"{part.board.city} → {part.alight.city}",
+        "title": way(part.board.city, part.alight.city),
         "from": part.board.city,
         "to": part.alight.city,
+        "printed": printed(bus_number, part),
         "place": bus_number,
         "departure": local_text(part.board.at, part.board),
         "arrival": local_text(part.alight.at, part.alight),
@@ -142,6 +143,26 @@ def describe(
         "bus_id": str(schedule.bus_id),
         "seats": {place.label: offers.seat_type_of(place) for place in chosen},
         "why": asdict(why) if why is not None else None,
+    }
+
+
+def way(start: str, end: str) -> str:
+    """From where to where; a dash reads well in both directions of writing."""
+    return f"{start} \N{EN DASH} {end}"
+
+
+def printed(bus_number: str, part: Part) -> dict[str, dict[str, Any]]:
+    """What a ticket says of it, by language."""
+    words = {"en": ("Seat", "Bus"), "ar": ("المقعد", "الحافلة")}
+    return {
+        language: {
+            "from": (start := part.board.names.get(language, part.board.city)),
+            "to": (end := part.alight.names.get(language, part.alight.city)),
+            "title": way(start, end),
+            "place_label": seat,
+            "fields": [[vehicle, bus_number]],
+        }
+        for language, (seat, vehicle) in words.items()
     }
 
 

@@ -18,7 +18,7 @@ from holdfast.kernel.checkout.api.lookups import (
     readable_booking,
     readable_cancellation,
 )
-from holdfast.kernel.checkout.views import BookingView, views_of
+from holdfast.kernel.checkout.views import BookingView, PaidFor, views_of
 from holdfast.kernel.identity import Caller, customer, payer
 from holdfast.kernel.product import Products
 from holdfast.kit import clock
@@ -186,7 +186,7 @@ async def details(db: Reader, products: Products, booking: Booking) -> schemas.B
     common = {
         **schemas.BookingAnswer.common(view),
         "price_lines": [schemas.LineView.of(line, currency=booking.currency) for line in booking.hold.lines],
-        "payments": [said(payment, schemas.PaymentView.common(payment)) for payment in view.payments],
+        "payments": [said(PaidFor(payment, booking), schemas.PaymentView.common(payment)) for payment in view.payments],
         "cancellations": [said(each, schemas.CancellationView.common(each)) for each in view.cancellations],
         "refunds": [schemas.RefundView.of(refund) for refund in view.refunds],
         "terms": booking.hold.terms.to_json(),

@@ -20,6 +20,7 @@ from holdfast.kernel.checkout.api.lookups import (
     products_of,
     readable_payment,
 )
+from holdfast.kernel.checkout.views import PaidFor
 from holdfast.kernel.holds import Hold, HoldNotFound
 from holdfast.kernel.identity import Caller, customer, payer
 from holdfast.kernel.payments import Payment, PaymentNotFound, SimulatedOutcome
@@ -121,7 +122,7 @@ async def show_payment_status(
     """How a booking's payments and refunds stand."""
     async with database.reader() as db:
         attempts = (await payments.of_bookings(db, [booking.id]))[booking.id]
-        shown = [await _shown(db, products, payment, booking.product) for payment in attempts]
+        shown = [await _shown(db, products, payment, booking) for payment in attempts]
     paid = sum(payment.captured for payment in attempts if payment.captured_currency == booking.currency)
     back = sum(payment.refund_reserved for payment in attempts if payment.captured_currency == booking.currency)
     return schemas.PaymentStatusView(
@@ -141,7 +142,7 @@ async def show_payment(*, payment: Annotated[Payment, Found], database: Db, prod
     """One payment."""
     async with database.reader() as db:
         booking = await bookings.find(db, payment.booking_id)
-        return await _shown(db, products, payment, booking.product)
+        return await _shown(db, products, payment, booking)
 
 
 async def _refunded_before(request: Request, cancellation_id: UUID) -> schemas.CancellationView:
@@ -233,6 +234,7 @@ async def _opened(db: Reader, booking: Booking, payment: Payment | None) -> sche
     )
 
 
-async def _shown(db: Reader, products: Products, payment: Payment, product: str) -> schemas.PaymentView:
-    rows = await products.rows(db, {payment.inventory_id: product})
-    return schemas.PaymentView.over(schemas.PaymentView.common(payment), products.say(product, payment, rows))
+async def _shown(db: Reader, products: Products, payment: Payment, booking: Booking) -> schemas.PaymentView:
+    rows = await products.rows(db, {payment.inventory_id: booking.product})
+    said = products.say(booking.product, PaidFor(payment, booking), rows)
+    return schemas.PaymentView.over(schemas.PaymentView.common(payment), said)
