@@ -100,7 +100,7 @@ def test_the_description_is_the_same_with_a_root_and_without(tmp_path: Path) -> 
 # The sandbox
 
 
-def test_without_a_sandbox_nothing_can_be_simulated(tmp_path: Path, database: Database) -> None:
+async def test_without_a_sandbox_nothing_can_be_simulated(tmp_path: Path, database: Database) -> None:
     with_it = create_app(settings(tmp_path), database=database)
     without = create_app(settings(tmp_path), database=database, gateways={})
 
@@ -253,7 +253,7 @@ async def test_the_clocks_of_the_house_are_those_of_the_settings(tmp_path: Path,
 
 
 async def test_a_former_secret_still_reads_tickets(tmp_path: Path, database: Database) -> None:
-    old, new = "a secret of last year, that was good then", "a secret of this year, that is better"
+    old, new = "a secret of last year that was good then", "a secret of this year that is much better"
     before = house.build(settings(tmp_path, secret=old), database=database)
     after = house.build(settings(tmp_path, secret=new, former_secrets=old), database=database)
     await asyncio.gather(before.close(), after.close())

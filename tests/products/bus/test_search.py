@@ -1,6 +1,6 @@
 """Search: by the local day where one boards, legs included, counted at this moment."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +64,10 @@ async def test_what_is_no_longer_on_sale_is_not_found(database: Database) -> Non
 async def test_results_are_sorted_filtered_and_paged(database: Database, tmp_path: Path) -> None:
     tag = str(ids.new_id())
     stops = ((f"Giza {tag}", 0, 0), ("Minya", 240, 250))
-    cheap = await open_line(database, stops=stops, price="90.00", seats=layout(1))
-    dear = await open_line(database, stops=stops, price="150.00", departs_in=timedelta(days=7, seconds=-1))
+    now = datetime.now(UTC)
+    noon = datetime.combine(now.date(), time(12), tzinfo=UTC) + timedelta(days=7)
+    cheap = await open_line(database, stops=stops, price="90.00", seats=layout(1), departs_in=noon - now)
+    dear = await open_line(database, stops=stops, price="150.00", departs_in=noon - now - timedelta(hours=1))
     await reserve(database, cheap, await sign_up(database), ["1B"])
     await reserve(database, cheap, await sign_up(database), ["1C"])
     day = await _day_of(database, cheap, 0)
