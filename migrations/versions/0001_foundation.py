@@ -203,7 +203,7 @@ def upgrade() -> None:
     with op.batch_alter_table("outbox", schema=None) as batch_op:
         batch_op.create_index(
             "ix_outbox_waiting",
-            ["id"],
+            ["at", "id"],
             unique=False,
             postgresql_where=sa.text("position IS NULL AND kind <> 'inventory.changed'"),
             sqlite_where=sa.text("position IS NULL AND kind <> 'inventory.changed'"),

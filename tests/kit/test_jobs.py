@@ -245,18 +245,3 @@ async def test_what_comes_of_a_job_is_done_in_the_same_drain(database: Database)
     await jobs.drain(database, {"bake": chain})
 
     assert (left, await waiting(database)) == ([3, 2, 1, 0], [])
-
-
-async def test_a_job_that_hangs_is_cut_off_before_its_lease_ends(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await enqueue(database)
-    monkeypatch.setattr(jobs, "LEASE", timedelta(seconds=0.1))
-
-    async def hang(_: Mapping[str, Any]) -> None:
-        await asyncio.sleep(60)
-
-    await jobs.run_due(database, {"bake": hang})
-
-    (row,) = await waiting(database)
-    assert row.last_error.startswith("TimeoutError")

@@ -1,6 +1,7 @@
 """Say whether this process is alive, and whether it can do its work."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -55,10 +56,18 @@ async def show_readiness(database: Db) -> Ready:
 
 async def check_ready(database: Database) -> None:
     """DatabaseUnavailable, NotMigrated."""
+    check_there(database)
     async with database.reader() as db:
         present = await revision(db)
     if present != migrate.head():
         raise NotMigrated(present or "none", str(migrate.head()))
+
+
+def check_there(database: Database) -> None:
+    """NotMigrated where the file of an SQLite database is not there yet."""
+    file = database.url.database
+    if database.dialect == "sqlite" and file and file != ":memory:" and not Path(file).exists():
+        raise NotMigrated("none", str(migrate.head()))
 
 
 async def revision(db: Reader) -> str | None:

@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from uuid import UUID
 
-import sqlalchemy as sa
 import structlog
 
 from holdfast.app.house import House
@@ -20,7 +20,7 @@ from holdfast.kernel.checkout import tasks as checkout_tasks
 from holdfast.kernel.identity import tasks as identity_tasks
 from holdfast.kernel.product import Products
 from holdfast.kit import clock, idempotency, jobs, outbox, ratelimit
-from holdfast.kit.db import Database, Reader, Transaction
+from holdfast.kit.db import Database, Transaction
 from holdfast.kit.errors import Error
 from holdfast.kit.jobs import Handler
 
@@ -64,27 +64,9 @@ async def run(house: House, stop: asyncio.Event) -> None:
 
 
 async def once(database: Database, todo: Mapping[str, Handler], listeners: Mapping[str, Sequence[str]]) -> int:
-    """Relay what waits and do what is due; how much that was. It looks first, so that an idle worker locks nothing."""
-    async with database.reader() as db:
-        is_waiting, is_due = await _waiting(db), await _due(db)
-
-    async def relaying(db: Transaction) -> int:
-        return await outbox.relay(db, listeners=listeners, now=await clock.moment(db))
-
-    relayed = await database.run(relaying) if is_waiting else 0
-    return relayed + (await jobs.run_due(database, todo) if is_due or relayed else 0)
-
-
-async def _waiting(db: Reader) -> bool:
-    facts = outbox.outbox.c
-    waits = sa.select(facts.id).where(facts.position.is_(None), facts.kind != outbox.INVENTORY_CHANGED).limit(1)
-    return await db.first(waits) is not None
-
-
-async def _due(db: Reader) -> bool:
-    table = jobs.jobs.c
-    due = sa.select(table.id).where(table.state == "ready", table.run_at <= await clock.moment(db)).limit(1)
-    return await db.first(due) is not None
+    """Relay what waits and do what is due; how much that was. Both look first: an idle worker locks nothing."""
+    relayed = await outbox.relay_waiting(database, listeners=listeners)
+    return relayed + await jobs.run_due(database, todo)
 
 
 async def drain(house: House, *, rounds_max: int = 200) -> None:
@@ -123,8 +105,9 @@ def listening(products: Products) -> dict[str, list[str]]:
 def chores_of(house: House) -> list[Chore]:
     """What is done without being asked, and how often."""
     database, till = house.database, house.till
+    skipped: dict[UUID, int] = {}
     chores = [
-        Chore("sweep", till.clocks.sweep_every.total_seconds(), partial(checkout_tasks.sweep, database)),
+        Chore("sweep", till.clocks.sweep_every.total_seconds(), partial(checkout_tasks.sweep, database, skipped)),
         Chore("reconcile", RECONCILE_SECONDS, partial(checkout_tasks.reconcile, database, till)),
         Chore("catch_up", CATCH_UP_SECONDS, partial(catch_up, house)),
         Chore("tidy", TIDY_SECONDS, partial(tidy, database)),

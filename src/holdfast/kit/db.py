@@ -45,10 +45,10 @@ _NAMES: tuple[tuple[type[Contended | DatabaseUnavailable | StorageFull], set[str
     # serialization failure, deadlock, lock timeout
     (Contended, {"40001", "40P01", "55P03"}, ("database is locked", "database is busy")),
     (StorageFull, {"53100"}, ("database or disk is full",)),
-    # read-only, full of clients, shutting down
+    # read-only, full of clients, too slow, shutting down
     (
         DatabaseUnavailable,
-        {"25006", "53300", "55000", "57P01", "57P02", "57P03", "57P05"},
+        {"25006", "53300", "55000", "57014", "57P01", "57P02", "57P03", "57P05"},
         ("readonly database", "connection is closed", "unable to open database file"),
     ),
 )
@@ -262,7 +262,7 @@ class _translated:  # noqa: N801 - reads as a word at its uses
 def _named(error: BaseException) -> Error | None:
     if isinstance(error, PoolTimeout):
         return Overloaded()
-    if isinstance(error, ConnectionError):
+    if isinstance(error, (ConnectionError, TimeoutError)):  # refused, cut, or nobody answers
         return DatabaseUnavailable()
     if not isinstance(error, DBAPIError) or isinstance(error, IntegrityError):
         return None

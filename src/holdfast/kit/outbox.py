@@ -45,6 +45,7 @@ outbox = sa.Table(
     ),
     sa.Index(
         "ix_outbox_waiting",
+        "at",
         "id",
         postgresql_where=sa.text(f"position IS NULL AND kind <> '{INVENTORY_CHANGED}'"),
         sqlite_where=sa.text(f"position IS NULL AND kind <> '{INVENTORY_CHANGED}'"),
@@ -109,7 +110,7 @@ async def relay(db: Transaction, *, listeners: Mapping[str, Sequence[str]], now:
     waiting = await db.all(
         sa.select(outbox.c.id, outbox.c.kind, outbox.c.payload)
         .where(outbox.c.position.is_(None), outbox.c.kind != INVENTORY_CHANGED)
-        .order_by(outbox.c.id)
+        .order_by(outbox.c.at, outbox.c.id)  # the database's clock: identifiers are made by many
         .limit(RELAY_BATCH_MAX)
     )
     if not waiting:

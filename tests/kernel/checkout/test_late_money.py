@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from holdfast.kernel import tickets
+from holdfast.kernel import inventory, tickets
 from holdfast.kernel.audit import Actor
 from holdfast.kernel.bookings import Booking
 from holdfast.kernel.checkout import cancel_occurrence, tasks
@@ -216,6 +216,17 @@ async def test_nothing_is_honoured_once_it_has_started(database: Database, time:
     assert await pays_late(database, good) == "confirmed"
     await time.forward(microseconds=1)
     assert await pays_late(database, started) == "refunded_late"
+
+
+async def test_it_is_refunded_where_its_place_was_taken_out(database: Database, time: Time, is_swept: bool) -> None:
+    room = await builders.room(database)
+    booked = await lapsed(database, time, room, is_swept=is_swept)
+    async with database.transaction() as db, inventory.turn(db, room.inventory.id) as taken:
+        kept = [place for place in room.layout.places if place.number]
+        smaller = await inventory.next_layout(db, room.layout, places=kept, now=taken.now)
+        inventory.use_layout(taken, smaller, prices=taken.inventory.prices)
+
+    assert await pays_late(database, booked) == "refunded_late"
 
 
 @pytest.mark.parametrize("state", ["closed", "over", "draft"])

@@ -3,11 +3,13 @@
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from holdfast.kernel import ledger, tickets
 from holdfast.kernel.holds import HoldEnded, HoldExpired
-from holdfast.kernel.inventory import Limits
+from holdfast.kernel.inventory import Limits, OccurrenceCancelled
 from holdfast.kernel.payments import AlreadyPaid, AmountMismatch, TooLateToPay
+from holdfast.kit import clock, jobs
 from holdfast.kit.db import Database
 from holdfast.kit.money import Money
 from tests import builders
@@ -114,6 +116,26 @@ async def test_an_open_payment_is_given_again_however_late_it_is(database: Datab
     await time.to(held.expires_at - LEAST)
 
     assert (await builders.pending(database, held)).id == first.id
+
+
+async def test_too_late_for_another_method_leaves_the_first_checkout_open(database: Database, time: Time) -> None:
+    held = await builders.hold(database, await builders.room(database))
+    first = await builders.pending(database, held)
+
+    await time.to(held.expires_at - timedelta(seconds=120) + LEAST)
+
+    with pytest.raises(TooLateToPay):
+        await builders.open_payment(database, held, method="wallet")
+    assert (await builders.payment_of(database, first.id)).is_open
+
+
+async def test_what_its_provider_cancelled_is_not_paid_any_more(database: Database) -> None:
+    room = await builders.room(database, price=0)
+    held = await builders.hold(database, room)
+    await builders.set_state(database, room, "cancelled")
+
+    with pytest.raises(OccurrenceCancelled):
+        await builders.open_payment(database, held)
 
 
 async def test_what_lapsed_was_released_or_is_paid_is_not_paid_again(database: Database, time: Time) -> None:
@@ -333,6 +355,32 @@ async def test_a_second_payment_of_a_booking_is_refunded_in_full(database: Datab
     assert (booked.state, booked.refund_state) == ("confirmed", "none")
     assert await posted(database, "payment", first.id) == {"unusable": 1000}
     assert await posted(database, "refund", refund.id) == {"owed:suspense": 1000}
+
+
+async def test_money_of_one_try_ends_the_checkout_of_another_that_is_open(database: Database) -> None:
+    held = await builders.hold(database, await builders.room(database))
+    first = await builders.pending(database, held)
+    await builders.settle(database, first, status="failed")
+    second = await builders.pending(database, held)
+
+    await builders.settle(database, first)
+
+    async with database.reader() as db:
+        run_at = await db.scalar(sa.select(jobs.jobs.c.run_at).where(jobs.jobs.c.key == f"payment.end:{second.id}"))
+        assert run_at <= await clock.moment(db)
+
+
+async def test_what_went_back_before_says_nothing_of_what_was_paid_after(database: Database) -> None:
+    held = await builders.hold(database, await builders.room(database))
+    wrong = await builders.pending(database, held)
+    await builders.settle(database, wrong, captured=Money(999, "EGP"))
+    (refund,) = await builders.refunds_of(database, wrong.booking_id)
+    await builders.refunded(database, refund)
+
+    await builders.settle(database, await builders.pending(database, held))
+
+    booked = await builders.booking_of(database, wrong.booking_id)
+    assert (booked.state, booked.refund_state) == ("confirmed", "none")
 
 
 @pytest.mark.parametrize("captured", [Money(999, "EGP"), Money(1001, "EGP"), Money(1000, "USD")])

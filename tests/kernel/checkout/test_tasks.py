@@ -12,7 +12,7 @@ from holdfast.gateways.sandbox.adapter import SandboxGateway
 from holdfast.kernel import checkout, payments
 from holdfast.kernel.audit import Actor
 from holdfast.kernel.checkout import PaymentUnavailable, Till, tasks
-from holdfast.kernel.payments import AlreadyPaid, BadSignature
+from holdfast.kernel.payments import AlreadyPaid, BadSignature, CheckoutRequest, CheckoutSession, MethodNotOffered
 from holdfast.kit import clock
 from holdfast.kit.db import Database
 from tests import builders
@@ -232,6 +232,49 @@ async def test_a_cancelled_booking_is_paid_back_once_however_often_the_job_runs(
     assert state is not None
     assert (state.status, state.amount.minor) == ("processed", 1000)
     assert await check(database) == []
+
+
+async def test_a_refund_that_the_gateway_refuses_is_shown_as_failed(database: Database, shop: Shop) -> None:
+    payment = await shop.pay(await builders.hold(database, await builders.room(database)))
+    await shop.enter(payment)
+    booked = await shop.until(payment.booking_id, "confirmed")
+    await builders.cancel(database, booked)
+    (refund,) = await builders.refunds_of(database, booked.id)
+    await shop.tell(api=[{"operation": "refund", "kind": "refuse"}])
+
+    await tasks.send_refund(database, shop.till, {"refund_id": str(refund.id)})
+
+    (refund,) = await builders.refunds_of(database, booked.id)
+    assert (refund.status, refund.gateway_reference) == ("failed", None)
+    assert await check(database) == []
+
+
+async def test_a_checkout_that_was_given_up_while_it_opened_is_ended(
+    database: Database, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = await builders.hold(database, await builders.room(database))
+    open_there = shop.gateway.open
+
+    async def slowly(request: CheckoutRequest) -> CheckoutSession:
+        await builders.release(database, held)
+        await shop.work()
+        return await open_there(request)
+
+    monkeypatch.setattr(shop.gateway, "open", slowly)
+    payment = await shop.pay(held)
+
+    state = await shop.gateway.payment(key=str(payment.id))
+    assert state is not None
+    assert (payment.status, state.status) == ("expired", "expired")
+
+
+async def test_a_method_that_is_not_offered_opens_nothing(database: Database, shop: Shop) -> None:
+    held = await builders.hold(database, await builders.room(database))
+
+    with pytest.raises(MethodNotOffered):
+        await shop.pay(held, method="cash")
+
+    assert (await builders.hold_of(database, held)).state == "active"
 
 
 async def test_everybody_who_pays_while_the_provider_cancels_gets_everything_back(

@@ -1,12 +1,13 @@
 import pytest
 import sqlalchemy as sa
 
-from holdfast.kernel import bookings, ledger, refunds
+from holdfast.kernel import bookings, ledger, payments, refunds
 from holdfast.kernel.audit import Actor
 from holdfast.kernel.inventory import turn
 from holdfast.kernel.refunds import Refund, RefundNotFailed, RefundNotFound
 from holdfast.kit.db import Database
 from holdfast.kit.ids import new_id
+from holdfast.kit.money import Money
 from tests import builders
 
 
@@ -127,6 +128,21 @@ async def test_a_new_try_has_a_job_of_its_own(database: Database) -> None:
     await try_again(database, refund)
 
     assert await jobs_of(database, refund) == [f"refund.send:{refund.id}", f"refund.send:{refund.id}-2"]
+
+
+async def test_late_news_of_an_earlier_try_says_nothing_of_this_one(database: Database) -> None:
+    booked = await builders.confirmed(database, await builders.room(database))
+    await builders.cancel(database, booked)
+    (refund,) = await builders.refunds_of(database, booked.id)
+    await builders.refunded(database, refund, status="failed")
+    again = await try_again(database, refund)
+    amount = Money(refund.amount, refund.currency)
+    stale = payments.GatewayRefund(str(refund.id), "of the payment", reference="stale", status="failed", amount=amount)
+
+    async with database.transaction() as db, turn(db, refund.inventory_id) as taken:
+        after = await refunds.settle(taken, refund.id, stale)
+
+    assert (again.status, after.status) == ("pending", "pending")
 
 
 @pytest.mark.parametrize("word", ["pending", "processed"])

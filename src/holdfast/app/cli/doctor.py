@@ -1,6 +1,5 @@
 """holdfast doctor: look at everything that could be wrong here, and say what to do about it."""
 
-import asyncio
 import shutil
 import sqlite3
 import sys
@@ -8,7 +7,6 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Literal
 
 import typer
@@ -44,11 +42,6 @@ class ClockSkewed(Unavailable):
     seconds: float
 
 
-@dataclass(eq=False)
-class FileMissing(Unavailable):
-    """Its file is not there yet: run holdfast migrate."""
-
-
 def add_to(app: typer.Typer) -> None:
     app.command()(doctor)
 
@@ -60,7 +53,7 @@ def doctor(*, database: DatabaseUrl = None, json: Json = False) -> None:
         findings = [_python(), _sqlite(), _disk(settings)]
         findings += [_settings(settings)] if settings.environment != "production" else _production(settings)
         if not any(finding.name == "settings" and finding.state == "bad" for finding in findings):
-            findings += work(settings, _of_database)
+            findings += _database(settings)
     rows = [asdict(finding) for finding in findings]
     if json:
         screen.value({"findings": rows})
@@ -100,6 +93,13 @@ def _production(settings: Settings) -> list[Finding]:
     ]
 
 
+def _database(settings: Settings) -> list[Finding]:
+    try:
+        return work(settings, _of_database)
+    except Error as error:
+        return [Finding("database", "bad", error.detail)]
+
+
 async def _of_database(house: House) -> list[Finding]:
     looks: tuple[tuple[str, Callable[[House], Awaitable[str]]], ...] = (
         ("database", _reach),
@@ -121,8 +121,6 @@ async def _of_database(house: House) -> list[Finding]:
 
 async def _reach(house: House) -> str:
     url = house.database.url
-    if house.database.dialect == "sqlite" and not await asyncio.to_thread(Path(url.database or "").exists):
-        raise FileMissing
     began = time.perf_counter()
     async with house.database.reader() as db:
         await clock.moment(db)

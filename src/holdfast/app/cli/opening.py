@@ -12,7 +12,7 @@ from typing import NoReturn, TypeVar
 import asyncpg
 import sqlalchemy as sa
 
-from holdfast.app import house
+from holdfast.app import health, house
 from holdfast.app.house import House
 from holdfast.app.settings import Settings
 from holdfast.kit.launcher import start_postgres
@@ -59,9 +59,10 @@ def embedded(folder: Path, *, fresh: bool = False) -> Iterator[str]:
 
 @contextlib.asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[House]:
-    """The parts of a process, closed at the end."""
+    """The parts of a process, closed at the end. NotMigrated before the first migration on SQLite."""
     built = house.build(settings)
     try:
+        health.check_there(built.database)
         yield built
     finally:
         await built.close()

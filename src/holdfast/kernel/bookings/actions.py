@@ -58,7 +58,9 @@ async def open_pending(taken: Turn, hold: Hold, *, until: datetime, actor: Actor
 
 async def confirm(taken: Turn, booking: Booking, *, actor: Actor, is_late: bool = False) -> None:
     """It is sold: the caller has made its claims permanent. From pending, or (late) from expired."""
-    await _move(taken, booking, to="confirmed", of=("pending", "expired"), confirmed_at=taken.now, ended_at=None)
+    # What went back before (another amount, paid twice) was never its own.
+    values = {"confirmed_at": taken.now, "ended_at": None, "refund_state": "none"}
+    await _move(taken, booking, to="confirmed", of=("pending", "expired"), **values)
     await holds.settle(taken, booking.hold, paid=True)
     claims.count_sold(taken, more=slots_of(booking.hold))
     await _log(

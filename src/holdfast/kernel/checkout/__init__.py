@@ -1,9 +1,7 @@
 """The only coordinator: hold -> pay -> confirm; cancel -> refund; late money."""
 
-from holdfast.kernel.checkout.actions import END, open_payment, release, settle
+from holdfast.kernel.checkout.actions import open_payment, release, settle
 from holdfast.kernel.checkout.cancelling import (
-    CANCEL_OCCURRENCE,
-    FINISH_OCCURRENCE,
     cancel,
     cancel_occurrence,
     finish_occurrence,
@@ -11,6 +9,9 @@ from holdfast.kernel.checkout.cancelling import (
     reschedule,
 )
 from holdfast.kernel.checkout.values import (
+    CANCEL_OCCURRENCE,
+    END,
+    FINISH_OCCURRENCE,
     GatewayNotConfigured,
     Opened,
     PaymentUnavailable,

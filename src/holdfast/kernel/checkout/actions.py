@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from holdfast.kernel import bookings, holds, identity, ledger, payments, refunds, tickets
+from holdfast.kernel import bookings, holds, identity, inventory, ledger, payments, refunds, tickets
 from holdfast.kernel.audit import Actor
 from holdfast.kernel.bookings import Booking
 from holdfast.kernel.checkout import rules
-from holdfast.kernel.checkout.values import Opened
+from holdfast.kernel.checkout.values import END, FINISH_OCCURRENCE, Opened
 from holdfast.kernel.holds import Hold
-from holdfast.kernel.inventory import Clocks, Turn, claims, turn
+from holdfast.kernel.inventory import Clocks, OccurrenceCancelled, Turn, claims, turn
 from holdfast.kernel.ledger import Account, Transfer
 from holdfast.kernel.payments import (
     AlreadyPaid,
@@ -32,8 +32,6 @@ from holdfast.kit import jobs
 from holdfast.kit.db import Transaction
 from holdfast.kit.money import Money, half_up
 
-END = "payment.end"
-
 
 async def open_payment(
     db: Transaction,
@@ -47,22 +45,24 @@ async def open_payment(
 ) -> Opened:
     """Make the hold a pending booking, if it is none yet, and write down the intent to pay it.
 
-    Raises HoldExpired, HoldEnded, AlreadyPaid, AmountMismatch (`amount` is only compared), TooLateToPay.
+    Raises HoldExpired, HoldEnded, AlreadyPaid, OccurrenceCancelled, AmountMismatch (`amount` is only compared),
+    TooLateToPay.
     """
     found = await holds.find(db, hold_id)
     async with turn(db, found.inventory_id) as taken:
         hold = await holds.find(db, hold_id)
         booking = await bookings.of_hold(db, hold_id)
         _refuse_unless_payable(hold, booking, now=taken.now)
+        if taken.inventory.state == "cancelled":  # the job that ends it is on its way: nobody pays meanwhile
+            raise OccurrenceCancelled
         total = Money(hold.total, hold.currency)
         if amount is not None and amount != total:
             raise AmountMismatch(total.amount, total.currency)
+        standing = None
         if booking is not None:
             standing = await payments.open_of_booking(db, inventory_id=booking.inventory_id, booking_id=booking.id)
             if standing is not None and standing.method == method:
                 return Opened(booking.id, payment_id=standing.id)
-            if standing is not None:
-                return Opened(booking.id, to_end_first=standing.id)
         until = (
             booking.expires_at
             if booking is not None
@@ -70,6 +70,8 @@ async def open_payment(
         )
         if total and until - taken.now < clocks.too_late_to_pay:
             raise TooLateToPay
+        if booking is not None and standing is not None:  # only now: too late for another, it is the one to pay
+            return Opened(booking.id, to_end_first=standing.id)
         if booking is None:
             booking = await bookings.open_pending(taken, hold, until=until, actor=actor)
         if not total:
@@ -181,6 +183,7 @@ async def _use_money(taken: Turn, payment: Payment) -> str:
             await payments.allocate(taken.db, payment, amount=payment.captured)
             await _post_capture(taken, payment)
             taken.tell(_fact(PaymentCompleted, payment))
+            await end_checkout(taken, booking)  # of another try that is open still: nobody should pay twice
             return "confirmed"
         why = "late"
     await _send_back(taken, payment, booking, why=why)
@@ -190,6 +193,8 @@ async def _use_money(taken: Turn, payment: Payment) -> str:
 async def _sell(taken: Turn, booking: Booking, *, actor: Actor) -> bool:
     """Make its claims permanent and it confirmed, with tickets; False, and nothing done, where a place is gone."""
     hold = booking.hold
+    if await _is_taken_out(taken, hold):
+        return False
     counted = Counter(slot for item in hold.kept for slot in item.counted_slots)
     still_mine = await claims.quantities_of(taken, hold.id, list(counted)) if counted else {}
     missing = {slot: quantity for slot, quantity in counted.items() if slot not in still_mine}
@@ -206,7 +211,28 @@ async def _sell(taken: Turn, booking: Booking, *, actor: Actor) -> bool:
         await claims.move_quantities(taken, list(still_mine), hold_id=hold.id, until=None)
     await bookings.confirm(taken, booking, actor=actor, is_late=rules.is_late(booking, now=taken.now))
     await tickets.issue(taken.db, booking, now=taken.now)
+    if taken.inventory.state == "over":  # paid in its time, though what it is for is over already
+        await finish_later(taken)
     return True
+
+
+async def _is_taken_out(taken: Turn, hold: Hold) -> bool:
+    """Whether one of its places is no longer in the layout: taken out while its claim had lapsed."""
+    layout = await inventory.layout(taken.db, taken.inventory.layout_id)
+    numbers = {place.number for place in layout.places}
+    return any(item.place < layout.next_number and item.place not in numbers for item in hold.kept)
+
+
+async def finish_later(taken: Turn) -> None:
+    """Let a job complete the bookings of what is over."""
+    inventory_id = taken.inventory.id
+    await jobs.enqueue(
+        taken.db,
+        kind=FINISH_OCCURRENCE,
+        key=f"{FINISH_OCCURRENCE}:{inventory_id}",
+        payload={"inventory_id": str(inventory_id)},
+        run_at=taken.now,
+    )
 
 
 async def _giving_way(

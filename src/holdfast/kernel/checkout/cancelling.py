@@ -8,8 +8,8 @@ from holdfast.kernel import audit, bookings, holds, inventory, ledger, payments,
 from holdfast.kernel.audit import Actor
 from holdfast.kernel.bookings import Booking, Cancellation, Quote, TicketUsed
 from holdfast.kernel.checkout import rules
-from holdfast.kernel.checkout.actions import give_up
-from holdfast.kernel.checkout.values import QuoteStale
+from holdfast.kernel.checkout.actions import finish_later, give_up
+from holdfast.kernel.checkout.values import CANCEL_OCCURRENCE, QuoteStale
 from holdfast.kernel.inventory import (
     OccurrenceCancelled,
     OccurrenceMoved,
@@ -23,9 +23,6 @@ from holdfast.kernel.payments import Payment
 from holdfast.kernel.refunds import Why
 from holdfast.kit import clock, jobs
 from holdfast.kit.db import Transaction
-
-CANCEL_OCCURRENCE = "occurrence.cancel"
-FINISH_OCCURRENCE = "occurrence.finish"
 
 
 async def quote(db: Transaction, booking_id: UUID, *, items: Collection[int] | None) -> Quote:
@@ -159,13 +156,7 @@ async def finish_occurrence(db: Transaction, inventory_id: UUID, *, actor: Actor
             now=taken.now,
         )
         taken.tell(OccurrenceOver(inventory_id, taken.inventory.product))
-        await jobs.enqueue(
-            db,
-            kind=FINISH_OCCURRENCE,
-            key=f"{FINISH_OCCURRENCE}:{inventory_id}",
-            payload={"inventory_id": str(inventory_id)},
-            run_at=taken.now,
-        )
+        await finish_later(taken)
         return True
 
 
@@ -210,8 +201,7 @@ async def _due(taken: Turn, booking: Booking, *, items: Collection[int] | None, 
 
 
 async def _refuse_used(taken: Turn, booking: Booking, items: Collection[int]) -> None:
-    issued = (await tickets.of_bookings(taken.db, [booking.id]))[booking.id]
-    if any(ticket.state == "used" and ticket.item_number in items for ticket in issued):
+    if await tickets.used_items(taken.db, booking) & set(items):
         raise TicketUsed
 
 

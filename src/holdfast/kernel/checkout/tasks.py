@@ -4,7 +4,7 @@ No network call stands inside a transaction. A call whose answer got lost is res
 a blind repeat: every one of these functions may run again at any time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -20,10 +20,12 @@ from holdfast.kernel.inventory import SkippedTurn, turn
 from holdfast.kernel.payments import (
     AlreadyPaid,
     CheckoutRequest,
+    GatewayRefund,
     GatewayRefused,
     GatewayUnknown,
     GatewayUnreachable,
     Method,
+    MethodNotOffered,
     Payment,
 )
 from holdfast.kit import clock
@@ -55,8 +57,11 @@ async def pay(
     """Open a payment: write the intent, open the gateway's checkout, write the outcome. Safe to repeat at any step.
 
     The same method again gives the open payment; another method ends the first checkout before. (decision, payment);
-    no payment where nothing was to be paid. Raises what `actions.open_payment` raises, and PaymentUnavailable.
+    no payment where nothing was to be paid. Raises what `actions.open_payment` raises, MethodNotOffered and
+    PaymentUnavailable.
     """
+    if method not in till.methods:
+        raise MethodNotOffered(method)
     for _ in range(3):
         opened = await database.run(
             lambda db: actions.open_payment(
@@ -111,7 +116,19 @@ async def _open_checkout(database: Database, till: Till, payment_id: UUID, *, re
         await payments.opened(db, payment, reference=session.reference, url=session.url, now=now)
         return await payments.find(db, payment_id)
 
-    return await database.run(write)
+    opened = await database.run(write)
+    if opened.status in {"failed", "expired"}:  # it was given up while the gateway opened it: nobody is to pay it now
+        await _end_unwanted(database, till, opened, reference=session.reference)
+    return opened
+
+
+async def _end_unwanted(database: Database, till: Till, payment: Payment, *, reference: str) -> None:
+    try:
+        state = await till.gateway(payment.gateway).end(reference)
+    except (GatewayRefused, GatewayUnreachable, GatewayUnknown) as error:  # its own deadline ends it; money goes back
+        log.warning("checkout_not_ended", payment_id=str(payment.id), error=error.code)
+        return
+    await database.run(lambda db: actions.settle(db, payment.id, state, clocks=till.clocks))
 
 
 async def _give_up(db: Transaction, payment: Payment) -> None:
@@ -222,11 +239,12 @@ async def send_refund(database: Database, till: Till, payload: Mapping[str, Any]
     state = await gateway.refund_state(key=key)
     if state is None:
         assert payment.gateway_reference is not None, "what was captured has a reference"
-        state = await gateway.refund(
-            key=key,
-            payment_reference=payment.gateway_reference,
-            amount=Money(refund.amount, refund.currency),
-        )
+        amount = Money(refund.amount, refund.currency)
+        try:
+            state = await gateway.refund(key=key, payment_reference=payment.gateway_reference, amount=amount)
+        except GatewayRefused as refused:  # a definite no: shown to admins, who may try again
+            log.warning("refund_refused", refund_id=str(refund.id), error=str(refused))
+            state = GatewayRefund(key, payment.gateway_reference, reference="", status="failed", amount=amount)
     final = state
     if await database.run(lambda db: _settle_refund(db, refund, final)) == "pending":
         raise NotYet(ASK_AGAIN)
@@ -273,17 +291,19 @@ async def finish_occurrence(database: Database, payload: Mapping[str, Any]) -> N
             await database.run(partial(cancelling.complete, booking_id=booking_id))
 
 
-async def sweep(database: Database) -> int:
+async def sweep(database: Database, skipped: dict[UUID, int] | None = None) -> int:
     """Tidy what has lapsed: statuses, claims, counters, log, facts. How many; any number may sweep at once.
 
     Nothing waits for it: a claim past its moment is free already. Ids are read without a lock, turns taken one by one.
+    `skipped` remembers from sweep to sweep how often an inventory's turn was somebody else's: after three times this
+    one waits for it, so that steady sales don't put off tidying for ever.
     """
+    skipped = {} if skipped is None else skipped
     async with database.reader() as db:
         now = await clock.moment(db)
         found = [(*lapsed, "hold") for lapsed in await holds.lapsed(db, now=now, limit=BATCH_MAX)]
         found += [(*lapsed, "booking") for lapsed in await bookings.lapsed(db, now=now, limit=BATCH_MAX)]
     swept = 0
-    skipped: dict[UUID, int] = {}
     for inventory_id, row_id, kind in found:
         patient = skipped.get(inventory_id, 0) >= SKIPS_MAX
         try:
@@ -292,6 +312,8 @@ async def sweep(database: Database) -> int:
             )
         except (SkippedTurn, Contended):  # the next sweep finds it again; the others don't wait for it
             skipped[inventory_id] = skipped.get(inventory_id, 0) + 1
+        else:
+            skipped.pop(inventory_id, None)
     return swept
 
 
@@ -309,19 +331,21 @@ async def _sweep_one(db: Transaction, inventory_id: UUID, row_id: UUID, kind: st
 
 
 async def reconcile(database: Database, till: Till) -> int:
-    """Ask about payments that are open past their time; do again what a crash left: notices, refunds. How many."""
+    """Ask about payments that are open past their time; do again what a crash left: notices, refunds. How many.
+
+    What fails is met again the next time, and keeps nobody else waiting.
+    """
     async with database.reader() as db:
         now = await clock.moment(db)
         overdue = await payments.overdue(db, now=now, limit=BATCH_MAX)
         events = await payments.unprocessed_events(db, received_before=now - OVERLOOKED, limit=BATCH_MAX)
         unsent = await refunds.pending_since(db, now - OVERLOOKED_REFUND, limit=BATCH_MAX)
-    for event_id in events:
-        await process(database, till, event_id)
-    for payment_id in overdue:
-        await end(database, till, payment_id)
-    for refund_id in unsent:
-        await database.run(partial(refunds.enqueue, refund_id=refund_id, now=now))
-    return len(overdue) + len(events) + len(unsent)
+    work: list[Callable[[], Awaitable[object]]] = [
+        *(partial(process, database, till, event_id) for event_id in events),
+        *(partial(end, database, till, payment_id) for payment_id in overdue),
+        *(partial(database.run, partial(refunds.enqueue, refund_id=refund_id, now=now)) for refund_id in unsent),
+    ]
+    return sum([await _survived(each) for each in work])
 
 
 async def catch_up(database: Database, till: Till, *, since: datetime) -> int:
@@ -336,11 +360,20 @@ async def catch_up(database: Database, till: Till, *, since: datetime) -> int:
                 outcome = await database.run(
                     partial(actions.settle, payment_id=payment_id, state=state, clocks=till.clocks)
                 )
-            except payments.PaymentNotFound:
-                log.warning("gateway_lists_unknown_payment", gateway=gateway.name, key=state.key)
+            except Error as error:
+                log.warning("catch_up_failed", gateway=gateway.name, key=state.key, error=error.code)
                 continue
             applied += outcome not in {"unchanged", "open"}
     return applied
+
+
+async def _survived(work: Callable[[], Awaitable[object]]) -> bool:
+    try:
+        await work()
+    except Error as error:
+        log.warning("reconcile_failed", error=error.code)
+        return False
+    return True
 
 
 def _ours(key: str | None) -> UUID | None:

@@ -8,6 +8,11 @@ from holdfast.kernel.inventory import Clocks
 from holdfast.kernel.payments import Gateway, Method
 from holdfast.kit.errors import Conflict, NotFound, Unavailable
 
+#: Kinds of job.
+END = "payment.end"
+CANCEL_OCCURRENCE = "occurrence.cancel"
+FINISH_OCCURRENCE = "occurrence.finish"
+
 
 @dataclass(frozen=True, slots=True)
 class Till:

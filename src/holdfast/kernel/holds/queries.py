@@ -43,13 +43,22 @@ async def live_of_owner(
 
 
 async def live(
-    db: Reader, *, now: datetime, after: tuple[datetime, UUID] | None = None, limit: int, product: str | None = None
+    db: Reader,
+    *,
+    now: datetime,
+    after: tuple[datetime, UUID] | None = None,
+    limit: int,
+    product: str | None = None,
+    besides: Sequence[UUID] = (),
 ) -> list[Hold]:
-    """All holds that are unpaid and not released, soonest end first, those that just lapsed among them."""
-    statement = sa.select(holds).where(
-        holds.c.state.in_(("active", "converted")), holds.c.ended_at.is_(None), holds.c.paid_at.is_(None)
+    """All holds that are unpaid, not released and still run, soonest end first; `besides`: these too, lapsed or not."""
+    runs = sa.and_(
+        holds.c.state.in_(("active", "converted")),
+        holds.c.ended_at.is_(None),
+        holds.c.paid_at.is_(None),
+        holds.c.expires_at > now,
     )
-    statement = statement.where(holds.c.expires_at > now)
+    statement = sa.select(holds).where(sa.or_(runs, holds.c.id.in_(besides)) if besides else runs)
     if product is not None:
         statement = statement.where(holds.c.product == product)
     if after is not None:

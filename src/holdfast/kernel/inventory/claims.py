@@ -232,7 +232,7 @@ def count_sold(turn: Turn, *, more: int) -> None:
     """Raise (or lower) `sold`, and set or unset sold_out with it. Slots count once, counted ones by quantity."""
     sold = turn.inventory.sold + more
     state = turn.inventory.state
-    if state == "on_sale" and sold >= turn.inventory.capacity:
+    if state == "on_sale" and sold >= turn.inventory.capacity and turn.inventory.limits.sells_out:
         state = "sold_out"
     elif state == "sold_out" and sold < turn.inventory.capacity:
         state = "on_sale"

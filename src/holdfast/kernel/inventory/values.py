@@ -115,6 +115,8 @@ class Limits:
     second_hold: Literal["refuse", "replace", "allow"] = "replace"
     #: How long a chain of unpaid holds may hold in all before the owner has to cool down.
     chain_seconds: int = 1800
+    #: Whether it becomes sold_out with its last place; a calendar never does.
+    sells_out: bool = True
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -124,6 +126,7 @@ class Limits:
             "retry_seconds": self.retry_seconds,
             "second_hold": self.second_hold,
             "chain_seconds": self.chain_seconds,
+            "sells_out": self.sells_out,
         }
 
     @classmethod

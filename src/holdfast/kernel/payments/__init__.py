@@ -40,6 +40,7 @@ from holdfast.kernel.payments.queries import (
     of_bookings,
     open_of_booking,
     overdue,
+    overdue_holds,
     unprocessed_events,
 )
 from holdfast.kernel.payments.values import (
@@ -107,6 +108,7 @@ __all__ = [
     "open_of_booking",
     "opened",
     "overdue",
+    "overdue_holds",
     "remember_reference",
     "reserve_refund",
     "set_refunded",

@@ -69,7 +69,11 @@ async def initiate(
 
 
 async def opened(db: Transaction, payment: Payment, *, reference: str, url: str, now: datetime) -> None:
-    """The gateway opened a checkout. Says nothing where the payment went on meanwhile: its webhook was quicker."""
+    """The gateway opened a checkout. Says nothing where the payment went on meanwhile: its webhook was quicker.
+
+    The payment is locked first, as a webhook does: both write its reference, and would wait for each other in a circle.
+    """
+    await locked(db, payment.id, inventory_id=payment.inventory_id)
     await remember_reference(db, payment, reference=reference)
     moved = await db.execute(
         sa.update(payments)
@@ -107,7 +111,7 @@ async def remember_reference(db: Transaction, payment: Payment, *, reference: st
 
 
 async def locked(db: Transaction, payment_id: UUID, *, inventory_id: UUID) -> Payment:
-    """The payment as it is now, locked; its inventory's turn is taken already."""
+    """The payment as it is now, locked; whoever needs its inventory's turn too has taken that before."""
     row = await db.one(
         sa.select(payments)
         .where(payments.c.inventory_id == inventory_id, payments.c.id == payment_id)

@@ -101,6 +101,17 @@ async def overdue(db: Reader, *, now: datetime, limit: int) -> list[UUID]:
     return [row.id for row in rows]
 
 
+async def overdue_holds(db: Reader, *, now: datetime, limit: int) -> list[UUID]:
+    """The holds whose payments are open past their time."""
+    rows = await db.all(
+        sa.select(payments.c.hold_id)
+        .where(payments.c.status.in_(OPEN), payments.c.expires_at <= now)
+        .order_by(payments.c.expires_at)
+        .limit(limit)
+    )
+    return [row.hold_id for row in rows]
+
+
 async def unprocessed_events(db: Reader, *, received_before: datetime, limit: int) -> list[UUID]:
     """Notices that were stored and not processed, as a crash leaves them."""
     rows = await db.all(

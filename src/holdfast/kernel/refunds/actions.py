@@ -85,10 +85,10 @@ async def issue(
 
 
 async def settle(taken: Turn, refund_id: UUID, state: GatewayRefund) -> Refund:
-    """Apply what the gateway says of it; again and again without harm."""
+    """Apply what the gateway says of it; again and again without harm. News of an earlier try changes nothing."""
     db, now = taken.db, taken.now
     refund = await queries.find(db, refund_id)
-    if refund.status != "pending":
+    if refund.status != "pending" or state.key != await queries.gateway_key(db, refund_id):
         return refund
     if state.status == "pending":
         await db.execute(sa.update(refunds).where(refunds.c.id == refund.id).values(gateway_reference=state.reference))
@@ -167,7 +167,7 @@ async def _failed(db: Transaction, refund: Refund, state: GatewayRefund, *, now:
         .where(refunds.c.id == refund.id)
         .values(
             status="failed",
-            gateway_reference=state.reference,
+            gateway_reference=state.reference or None,  # none where it was refused
             last_error="the gateway refused it",
             updated_at=now,
         )

@@ -1,6 +1,6 @@
 """One ticket an item: its signed code, and the page it is printed on."""
 
-from holdfast.kernel.tickets.actions import cancel, issue, use
+from holdfast.kernel.tickets.actions import cancel, issue, use, used_items
 from holdfast.kernel.tickets.checks import CHECKS
 from holdfast.kernel.tickets.document import ticket_pdf
 from holdfast.kernel.tickets.qr import qr_svg
@@ -46,4 +46,5 @@ __all__ = [
     "sign",
     "ticket_pdf",
     "use",
+    "used_items",
 ]

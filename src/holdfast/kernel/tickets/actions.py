@@ -64,6 +64,17 @@ async def cancel(db: Transaction, booking: Booking, items: Collection[int], *, n
     )
 
 
+async def used_items(db: Transaction, booking: Booking) -> set[int]:
+    """Whose tickets of this booking let somebody in; all are locked, so that no scan slips in before the commit."""
+    rows = await db.all(
+        sa.select(tickets.c.item_number, tickets.c.state)
+        .where(tickets.c.inventory_id == booking.inventory_id, tickets.c.booking_id == booking.id)
+        .order_by(tickets.c.id)
+        .with_for_update(key_share=True)
+    )
+    return {row.item_number for row in rows if row.state == "used"}
+
+
 async def use(db: Transaction, claims: TicketClaims, *, actor: Actor, now: datetime) -> Ticket:
     """Let somebody in: valid -> used, the first scan wins.
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Query, Request, Response
 
@@ -13,18 +14,19 @@ from holdfast.kernel.product import Products
 from holdfast.kernel.tickets import actions, printing, queries, schemas, signing
 from holdfast.kernel.tickets.document import ticket_pdf
 from holdfast.kernel.tickets.qr import qr_svg
-from holdfast.kernel.tickets.values import Locale, Ticket, TicketNotFound
+from holdfast.kernel.tickets.values import Locale, Ticket, TicketCancelled, TicketNotFound
 from holdfast.kit import clock
 from holdfast.kit.db import Reader, Transaction
-from holdfast.kit.http import Db, Found, Router, allow, path_id, unkeyed
+from holdfast.kit.http import Db, Found, Key, Router, allow, idempotent, path_id
 
 router = Router(tags=["tickets"])
 
+SCANNING = ("owner", "manager", "clerk", "scanner")
 #: Who may let people in: scanners, clerks, managers and owners of a provider, and admins.
 scanner = policy(
     "scanner",
-    allowed="members of a provider, admins",
-    test=lambda actor: actor.is_admin or bool(actor.members),
+    allowed="scanners, clerks, managers and owners of a provider, admins",
+    test=lambda actor: actor.is_admin or any(role in SCANNING for role in actor.members.values()),
     fresh=True,
 )
 
@@ -60,11 +62,13 @@ async def download_ticket(
     database: Db,
     lang: Annotated[Locale, Query()] = "en",
 ) -> Response:
-    """A PDF with all valid tickets of the booking that this one belongs to."""
+    """A PDF with all valid tickets of the booking that this one belongs to; 409 where all of them were cancelled."""
     ticket, booking = found
     async with database.reader() as db:
         issued = (await queries.of_bookings(db, [booking.id]))[booking.id]
         provider = await printing.issuer(db, booking)
+    if all(each.state == "cancelled" for each in issued):
+        raise TicketCancelled
     document = printing.document(
         booking, issued, issuer=provider, key=_key(request), issued_at=ticket.issued_at, locale=lang
     )
@@ -85,28 +89,28 @@ async def show_ticket_code(*, request: Request, found: Annotated[tuple[Ticket, B
     return Response(picture, media_type="image/svg+xml", headers={"Cache-Control": "no-store"})
 
 
+async def _let_in_before(request: Request, ticket_id: UUID) -> schemas.Verified:
+    async with request.app.state.database.reader() as db:
+        return schemas.Verified.of(await queries.find(db, ticket_id))
+
+
 @router.post("/tickets/verify")
-@unkeyed("a ticket lets in once")
 @allow(scanner)
-async def verify_ticket(*, request: Request, body: schemas.Verify, caller: Caller, database: Db) -> schemas.Verified:
+@idempotent(replay=_let_in_before)
+async def verify_ticket(
+    *, request: Request, body: schemas.Verify, caller: Caller, database: Db, key: Key
+) -> schemas.Verified:
     """Scan: valid -> used, once; says why not. A ticket of another provider is not known here (404)."""
     claims = signing.read(body.qr_code, keys=request.app.state.ticket_keys)
     async with database.reader() as db:
         ticket = await queries.find(db, claims.ticket_id)
-    if not (caller.is_admin or caller.is_member(ticket.provider_id)):
+    if not (caller.is_admin or caller.is_member(ticket.provider_id, *SCANNING)):
         raise TicketNotFound
 
     async def use(db: Transaction) -> schemas.Verified:
-        now = await clock.moment(db)
-        used = await actions.use(db, claims, actor=caller, now=now)
-        return schemas.Verified(
-            ticket_id=used.id,
-            ticket_number=used.number,
-            booking_id=used.booking_id,
-            place=used.label,
-            validity_status=used.state,
-            used_at=now,
-        )
+        used = await actions.use(db, claims, actor=caller, now=await clock.moment(db))
+        await key.remember(db, subject=used.id, status=200)
+        return schemas.Verified.of(used)
 
     return await database.run(use)
 

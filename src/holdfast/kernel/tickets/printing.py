@@ -48,7 +48,8 @@ def document(
 ) -> Document:
     """All tickets of the booking that still let somebody in; where none does, those that did."""
     hold, words = booking.hold, WORDS[locale]
-    standing = [ticket for ticket in issued if ticket.state == "valid"] or list(issued)
+    standing = [ticket for ticket in issued if ticket.state == "valid"]
+    standing = standing or [ticket for ticket in issued if ticket.state == "used"]
     prices = {item.number: Money(item.amount, hold.currency) for item in hold.items}
     described = {**hold.description, **hold.description.get("printed", {}).get(locale, {})}
     begins, ends = str(described.get("from", "")), str(described.get("to", ""))

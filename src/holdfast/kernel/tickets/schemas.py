@@ -1,7 +1,7 @@
 """What travels about tickets."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import ConfigDict, Field
@@ -24,6 +24,18 @@ class Verified(Answer):
     place: str
     validity_status: str
     used_at: datetime
+
+    @classmethod
+    def of(cls, ticket: Ticket) -> Self:
+        assert ticket.used_at is not None
+        return cls(
+            ticket_id=ticket.id,
+            ticket_number=ticket.number,
+            booking_id=ticket.booking_id,
+            place=ticket.label,
+            validity_status=ticket.state,
+            used_at=ticket.used_at,
+        )
 
 
 class TicketView(Answer):

@@ -22,6 +22,8 @@ from holdfast.kit.db import Reader, Transaction
 from holdfast.kit.fields import Answer
 from holdfast.kit.http import Db, Found, Key, Router, allow, idempotent, path_id
 
+STUCK_MAX = 200
+
 router = Router(tags=["admin"])
 
 
@@ -49,7 +51,7 @@ async def active_reservations(
     page: Paged,
     product: Annotated[str | None, Query(max_length=20)] = None,
 ) -> Listed[schemas.LiveHold]:
-    """All unpaid holds whose clock runs, the soonest to end first."""
+    """All unpaid holds whose clock runs, the soonest to end first; before them what is stuck in an open payment."""
     async with database.reader() as db:
         now = await clock.moment(db)
         found = await holds.live(
@@ -58,6 +60,7 @@ async def active_reservations(
             after=page.after,  # type: ignore[arg-type]
             limit=page.limit + 1,
             product=product or products.root,
+            besides=await payments.overdue_holds(db, now=now, limit=STUCK_MAX),
         )
         shown = await _shown(db, products, found, now=now, clocks=till.clocks, settings=settings)
     by_id = {each.id: each for each in shown}

@@ -51,11 +51,14 @@ class Simulate(Body):
     outcome: Literal["success", "failed", "expired", "late_success"]
 
 
-async def _opened_before(request: Request, booking_id: UUID) -> schemas.OpenedPayment:
+async def _opened_before(request: Request, subject: UUID) -> schemas.OpenedPayment:
+    """The first payment as it is now, whatever was opened since; a booking that cost nothing had none."""
     async with database_of(request).reader() as db:
-        booking = await bookings.find(db, booking_id)
-        attempts = (await payments.of_bookings(db, [booking_id]))[booking_id]
-        return await _opened(db, booking, attempts[-1] if attempts else None)
+        try:
+            payment = await payments.find(db, subject)
+        except PaymentNotFound:
+            return await _opened(db, await bookings.find(db, subject), None)
+        return await _opened(db, await bookings.find(db, payment.booking_id), payment)
 
 
 @router.post("/payments/initiate", status_code=201)
@@ -86,7 +89,8 @@ async def initiate_payment(
     response.status_code = 201 if opened.is_new else 200
 
     async def remember(db: Transaction) -> schemas.OpenedPayment:
-        await key.remember(db, subject=opened.booking_id, status=response.status_code or 201)
+        subject = payment.id if payment is not None else opened.booking_id
+        await key.remember(db, subject=subject, status=response.status_code or 201)
         return await _opened(db, await bookings.find(db, opened.booking_id), payment)
 
     return await database.run(remember)

@@ -14,7 +14,7 @@ from holdfast.kit import clock
 from holdfast.kit.cursors import Listed, Paged
 from holdfast.kit.db import Reader, Transaction
 from holdfast.kit.fields import Answer
-from holdfast.kit.http import Db, Found, Key, Router, allow, idempotent, unkeyed, versioned
+from holdfast.kit.http import Db, Found, Key, Router, allow, idempotent, versioned
 from holdfast.kit.versions import etag, expect_version
 from holdfast.products.bus import offers, queries, schemas
 from holdfast.products.bus import schemas_answers as answers
@@ -162,15 +162,16 @@ async def delete_schedule(*, schedule: OneSchedule, request: Request, caller: Ca
 
 @router.post("/schedules/{schedule_id}/cancel")
 @allow(staff, find=lookups.schedule_to_edit)
-@unkeyed("a schedule is cancelled once; the second time is 409")
+@idempotent(replay=_as_it_is)
 async def cancel_schedule(
-    *, schedule: OneSchedule, body: schemas.CancelSchedule | None = None, caller: Caller, database: Db
+    *, schedule: OneSchedule, body: schemas.CancelSchedule | None = None, caller: Caller, database: Db, key: Key
 ) -> ScheduleView:
-    """Cancel a schedule: what is unpaid ends, every paid booking is refunded in full."""
+    """Cancel a schedule: what is unpaid ends, every paid booking is refunded in full. The second time is 409."""
     reason = body.reason if body is not None else None
 
     async def cancel(db: Transaction) -> ScheduleView:
         await moves.cancel_by_id(db, schedule.schedule.id, actor=caller, reason=reason)
+        await key.remember(db, subject=schedule.schedule.id, status=200)
         return (await shown(db, [await queries.offer(db, schedule.schedule.id)]))[0]
 
     return await database.run(cancel)

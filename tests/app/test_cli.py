@@ -1,0 +1,127 @@
+"""The command: what it prints, and with which code it ends."""
+
+import contextlib
+import json
+import sqlite3
+from uuid import uuid4
+
+import pytest
+
+from tests.app.shell import Shell
+
+# What is done to a database
+
+
+def test_a_database_is_migrated_checked_and_ready_for_use(shell: Shell) -> None:
+    missing = shell.run("migrate", "--check", "--json")
+    done = shell.told("migrate")
+    again = shell.told("migrate")
+    whole = shell.told("migrate", "--check")
+
+    assert missing.returncode == 1
+    assert json.loads(missing.stdout)["missing"] == done["done"] != []
+    assert (again["done"], whole["missing"]) == ([], [])
+    assert shell.told("check") == {"breaches": []}
+    assert shell.told("ledger") == {"balances": [], "balances_to_zero": True}
+    assert (shell.folder / ".holdfast" / ".gitignore").read_text() == "*\n"
+    assert (shell.folder / ".holdfast").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_breach_of_the_contract_is_named_and_told_by_the_exit_code(migrated: Shell) -> None:
+
+    file = migrated.folder / ".holdfast" / "holdfast.sqlite3"
+    with contextlib.closing(sqlite3.connect(file)) as db:
+        db.execute(
+            "INSERT INTO claims (inventory_id, slot, hold_id, kind) VALUES (?, 0, ?, 'sale')",
+            (uuid4().hex, uuid4().hex),
+        )
+        db.commit()
+
+    done = migrated.run("check")
+
+    assert done.returncode == 1
+    assert done.stdout.startswith("line 4: claimed_for_good_by_no_booking: ")
+
+
+def test_an_account_is_opened_once(migrated: Shell) -> None:
+    who = ("--email", "boss@example.org", "--phone", "01001234567", "--first-name", "Amal", "--last-name", "Hassan")
+    words = ("user", "create", *who, "--role", "admin", "--verified")
+
+    made = migrated.told(*words)
+    again = migrated.run(*words)
+    as_json = migrated.run(*words, "--json")
+
+    assert made["roles"] == ["admin", "customer"]
+    assert len(made["password"]) >= 16
+    assert (again.returncode, again.stdout) == (1, "")
+    assert again.stderr.startswith("email_taken: ")
+    assert json.loads(as_json.stderr)["code"] == "email_taken"
+
+
+def test_a_key_belongs_to_a_provider_and_is_shown_once(migrated: Shell) -> None:
+    migrated.told("migrate")  # makes the platform's own provider
+
+    made = migrated.told("key", "create", "--name", "the till", "--scope", "scanner", "--days", "30")
+    unknown = migrated.run("key", "create", "--name", "the till", "--provider", "nobody")
+
+    assert made["key"].startswith("hf_")
+    assert made["expires_at"] is not None
+    assert (unknown.returncode, unknown.stderr.split(":")[0]) == (1, "provider_not_found")
+
+
+# What it says no with
+
+
+@pytest.mark.parametrize(
+    ("words", "changes", "code", "said"),
+    [
+        (("serve", "--nonsense"), {}, 2, "No such option"),
+        (("seed", "--product", "trains"), {}, 2, "there is no product"),
+        (("doctor",), {"port": "x"}, 2, "bad_settings: HOLDFAST_PORT"),
+        (("doctor",), {"root_product": "trains"}, 2, "there are: bus"),
+        (("migrate",), {"database_url": "mysql://nowhere"}, 2, "not on mysql"),
+        (("serve",), {"environment": "production"}, 2, "unfit_for_production: "),
+        (("serve",), {}, 1, "not_migrated: "),
+        (("check",), {}, 1, "run holdfast migrate"),
+    ],
+)
+def test_what_is_refused_is_said_in_a_sentence(
+    shell: Shell, words: tuple[str, ...], changes: dict[str, str], code: int, said: str
+) -> None:
+    done = shell.run(*words, **changes)
+
+    assert said in " ".join(done.stderr.replace("│", " ").split())
+    assert "Traceback" not in done.stderr
+    assert done.returncode == code
+
+
+def test_production_is_told_everything_that_is_unsafe_at_once(shell: Shell) -> None:
+    done = shell.run("worker", environment="production", demo_fast="1")
+
+    assert done.stderr.count("\n- ") == 5
+
+
+def test_the_doctor_finds_what_is_missing_and_what_production_would_refuse(shell: Shell) -> None:
+    ill = shell.run("doctor", "--json", environment="development")
+    shell.told("migrate")
+    well = {finding["name"]: finding for finding in shell.told("doctor", environment="development")["findings"]}
+
+    assert ill.returncode == 1
+    assert json.loads(ill.stdout)["findings"][-1]["state"] == "bad"
+    assert set(well) == {"python", "sqlite", "disk", "settings", "database", "migrations", "clock"}
+    assert well["settings"]["state"] == "note"
+    assert "sandbox" in well["settings"]["detail"]
+
+
+def test_nothing_is_coloured_where_no_person_looks(migrated: Shell) -> None:
+    done = migrated.run("doctor")
+
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_the_description_of_the_api_is_printed(shell: Shell) -> None:
+    readable = shell.run("openapi")
+
+    assert readable.stdout.startswith('{\n  "openapi": "3.1')
+    assert json.loads(readable.stdout) == shell.told("openapi")
+    assert list(shell.folder.iterdir()) == []

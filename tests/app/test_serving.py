@@ -1,0 +1,146 @@
+"""What runs until it is stopped, as processes of their own: servers, workers, the demo."""
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.app.shell import Shell
+
+_PATIENCE_SECONDS = 90
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+    return port
+
+
+def alive(pid: int) -> bool:
+    """A process of that id runs; one that nobody waited for yet does not count."""
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text().rpartition(") ")[2][0] != "Z"
+
+
+def wait_for(is_so: Any, what: str) -> None:
+    for _ in range(_PATIENCE_SECONDS * 20):
+        if is_so():
+            return
+        time.sleep(0.05)
+    pytest.fail(what)
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+# What runs until it is stopped
+
+
+def test_several_processes_share_a_port_and_one_that_dies_is_replaced(migrated: Shell) -> None:
+    with migrated.running("serve", "--workers", "2", "--port", "0") as (parent, said):
+        ready = f"{said['url']}/api/v1/health/ready"
+        before = children(parent.pid)
+        os.kill(before[0], signal.SIGKILL)
+        wait_for(lambda: len(children(parent.pid)) == 2 and before[0] not in children(parent.pid), "no successor")
+        answers = [httpx2.get(ready, timeout=60).status_code for _ in range(20)]
+        everybody = children(parent.pid)
+
+        parent.terminate()
+        code = parent.wait(30)
+
+    assert said["processes"] == len(before) == 2
+    assert answers == [200] * 20
+    assert code == 0
+    assert not any(map(alive, everybody))
+
+
+def test_server_processes_end_with_their_parent_even_if_it_is_killed(migrated: Shell) -> None:
+    with migrated.running("serve", "--workers", "2", "--port", "0") as (parent, _):
+        orphans = children(parent.pid)
+
+        parent.kill()
+
+        wait_for(lambda: not any(map(alive, orphans)), "the children live on")
+
+
+def test_a_port_that_is_taken_is_named(migrated: Shell) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = migrated.run("serve", "--port", str(taken.getsockname()[1]))
+
+    assert (done.returncode, done.stderr.split(":")[0]) == (1, "port_taken")
+
+
+def test_a_worker_stops_in_order(migrated: Shell) -> None:
+    with migrated.running("worker") as (process, said):
+        process.terminate()
+        code = process.wait(30)
+
+    assert (said, code) == ({"working": True}, 0)
+
+
+def sign_in(said: Mapping[str, Any]) -> list[str]:
+    """The roles of everybody the demo names."""
+    roles = []
+    for account in said["accounts"]:
+        body = {"email": account["email"], "password": account["password"]}
+        answer = httpx2.post(f"{said['api']}/users/login", json=body, timeout=30)
+        assert answer.status_code == 200, answer.text
+        roles.append(account["role"])
+    return roles
+
+
+def test_the_demo_needs_no_configuration_and_keeps_its_data(shell: Shell) -> None:
+    port = str(free_port())
+    with shell.running("demo", "--port", port) as (_, first):
+        roles = sign_in(first)
+        ready = httpx2.get(f"{first['api']}/health/ready", timeout=30)
+        checkout = httpx2.get(f"{first['sandbox']}/checkout/none", timeout=30)
+    with shell.running("demo", "--port", port) as (_, second):
+        kept = sign_in(second)
+
+    assert {"admin", "operator", "customer", "owner", "clerk", "scanner", "finance"} <= set(roles)
+    assert (ready.status_code, checkout.status_code) == (200, 404)
+    assert kept == roles
+    assert second["products"]["bus"]["schedules added"] < first["products"]["bus"]["schedules added"]
+    assert (shell.folder / ".holdfast" / "secrets.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_demo_runs_on_a_postgresql_of_its_own(shell: Shell, run_folder: Path) -> None:
+    folder = run_folder / f"demo-{os.getpid()}"  # where a server that is not root can reach its data
+    folder.mkdir(mode=0o755)
+
+    with shell.running(
+        "demo", "--database", "embedded", "--port", str(free_port()), data_folder=str(folder), demo_fast="1"
+    ) as (process, said):
+        ready = httpx2.get(f"{said['api']}/health/ready", timeout=30).json()
+        server = children(process.pid)
+
+    assert ready["database"] == "postgresql"
+    assert server
+    wait_for(lambda: not any(map(alive, server)), "PostgreSQL lives on")
+
+
+def test_the_demo_starts_over_when_told_and_takes_the_next_port_where_its_own_is_taken(migrated: Shell) -> None:
+    letter = migrated.folder / ".holdfast" / "letters" / "old.json"
+    letter.parent.mkdir()
+    letter.touch()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with migrated.running("demo", "--fresh", "--port", str(port)) as (_, said):
+            answer = httpx2.get(f"{said['api']}/health", timeout=30)
+
+    assert said["url"] != f"http://127.0.0.1:{port}"
+    assert answer.status_code == 200
+    assert not letter.exists()
