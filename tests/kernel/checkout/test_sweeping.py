@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from holdfast.app.check import check
-from holdfast.kernel import holds
+from holdfast.kernel import holds, payments
 from holdfast.kernel.checkout import tasks
 from holdfast.kernel.inventory import turn
 from holdfast.kit import clock
@@ -138,6 +138,21 @@ async def test_a_turn_that_was_skipped_three_times_is_waited_for(database: Datab
     await selling
 
     assert await sweeping == 1
+
+
+async def test_what_is_swept_and_open_at_its_gateway_still_is_stuck(database: Database, time: Time) -> None:
+    room = await builders.room(database)
+    held, other = await builders.hold(database, room, [0]), await builders.hold(database, room, [1])
+    await builders.pending(database, held)
+    now = await time.to(held.expires_at)
+    await tasks.sweep(database)
+
+    async with database.reader() as db:
+        stuck = await payments.overdue_holds(db, now=now, limit=1000)
+        shown = {hold.id for hold in await holds.live(db, now=now, limit=1000, besides=stuck)}
+
+    assert (held.id in stuck, other.id in stuck) == (True, False)
+    assert (held.id in shown, other.id in shown) == (True, False)
 
 
 async def test_sweeping_ends_the_checkout_of_what_lapsed(database: Database, time: Time) -> None:

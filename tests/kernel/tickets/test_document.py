@@ -8,6 +8,7 @@ import pytest
 
 from holdfast.kernel import tickets
 from holdfast.kernel.tickets import Document, End, PrintedTicket, TicketClaims, TicketKey
+from holdfast.kernel.tickets.document import ticket_pdf
 from holdfast.kernel.tickets.qr import qr_matrix
 from holdfast.kernel.tickets.sheet import Sheet, printable
 
@@ -49,7 +50,7 @@ ARABIC = Document(
 
 
 def _pages(document: Document) -> list[str]:
-    return [page.extract_text() for page in pypdf.PdfReader(io.BytesIO(tickets.ticket_pdf(document))).pages]
+    return [page.extract_text() for page in pypdf.PdfReader(io.BytesIO(ticket_pdf(document))).pages]
 
 
 def test_every_ticket_is_complete_in_itself_and_two_share_a_page() -> None:
@@ -87,11 +88,11 @@ def test_arabic_letters_are_drawn_joined() -> None:
 
 
 def test_the_same_document_is_the_same_file() -> None:
-    assert tickets.ticket_pdf(ARABIC) == tickets.ticket_pdf(ARABIC)
+    assert ticket_pdf(ARABIC) == ticket_pdf(ARABIC)
 
 
 def test_a_file_is_small() -> None:
-    assert len(tickets.ticket_pdf(ENGLISH)) < 60_000
+    assert len(ticket_pdf(ENGLISH)) < 60_000
 
 
 @pytest.mark.parametrize(
@@ -111,7 +112,7 @@ def test_a_file_is_small() -> None:
 def test_any_text_can_be_printed(text: str) -> None:
     document = replace(ARABIC, issuer=text, reference=text, fields=((text, text),) * 9, terms=(text,) * 9)
 
-    pdf = tickets.ticket_pdf(document)
+    pdf = ticket_pdf(document)
 
     assert pdf.startswith(b"%PDF")
 

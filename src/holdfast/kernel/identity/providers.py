@@ -14,7 +14,7 @@ from holdfast.kernel.identity.models import api_keys, provider_members, provider
 from holdfast.kernel.identity.values import KEY_SCOPES, MEMBER_ROLES, ApiKey, MemberRole, Provider
 from holdfast.kit.db import Transaction
 from holdfast.kit.ids import new_id
-from holdfast.kit.money import Money
+from holdfast.kit.money import exponent
 from holdfast.kit.secrets import fingerprint
 from holdfast.kit.text import match_key
 from holdfast.kit.zones import zone_of
@@ -37,7 +37,7 @@ async def create_provider(
 
     `currency` in ISO 4217 (UnknownCurrency), `zone` an IANA name (UnknownZone).
     """
-    Money.zero(currency)
+    exponent(currency)
     zone_of(zone)
     values = {
         "id": new_id(),

@@ -2,7 +2,6 @@
 
 from holdfast.kernel.tickets.actions import cancel, issue, use, used_items
 from holdfast.kernel.tickets.checks import CHECKS
-from holdfast.kernel.tickets.document import ticket_pdf
 from holdfast.kernel.tickets.qr import qr_svg
 from holdfast.kernel.tickets.queries import find, of_bookings
 from holdfast.kernel.tickets.signing import TicketKey, new_nonce, read, sign
@@ -44,7 +43,6 @@ __all__ = [
     "qr_svg",
     "read",
     "sign",
-    "ticket_pdf",
     "use",
     "used_items",
 ]

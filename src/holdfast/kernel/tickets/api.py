@@ -12,7 +12,6 @@ from holdfast.kernel.bookings import Booking
 from holdfast.kernel.identity import Caller
 from holdfast.kernel.product import Products
 from holdfast.kernel.tickets import actions, printing, queries, schemas, signing
-from holdfast.kernel.tickets.document import ticket_pdf
 from holdfast.kernel.tickets.qr import qr_svg
 from holdfast.kernel.tickets.values import Locale, Ticket, TicketCancelled, TicketNotFound
 from holdfast.kit import clock
@@ -72,7 +71,7 @@ async def download_ticket(
     document = printing.document(
         booking, issued, issuer=provider, key=_key(request), issued_at=ticket.issued_at, locale=lang
     )
-    pdf = await asyncio.to_thread(ticket_pdf, document)
+    pdf = await asyncio.to_thread(printing.pdf, document)
     name = f"tickets-{booking.reference}.pdf"
     return Response(
         pdf,

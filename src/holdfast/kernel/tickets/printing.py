@@ -76,6 +76,13 @@ def document(
     )
 
 
+def pdf(document: Document) -> bytes:
+    """The document as a PDF: a tenth of a second of work, so in a thread."""
+    from holdfast.kernel.tickets.document import ticket_pdf  # noqa: PLC0415 - its library takes a second to import
+
+    return ticket_pdf(document)
+
+
 def _end(name: str, moment: datetime, zone: str, locale: Locale) -> End:
     local = utc_to_local(moment, zone)
     return End(
