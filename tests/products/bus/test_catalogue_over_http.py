@@ -190,7 +190,9 @@ async def test_schedules_over_http(world: World, database: Database) -> None:
             "base_price": 10,
         },
     )
-    cancelled = await world.manager.post(f"{address}/cancel", json={"reason": "no fuel"})
+    key = {"Idempotency-Key": "cancel-once"}
+    cancelled = await world.manager.post(f"{address}/cancel", json={"reason": "no fuel"}, headers=key)
+    repeated = await world.manager.post(f"{address}/cancel", json={"reason": "no fuel"}, headers=key)
     again = await world.manager.post(f"{address}/cancel")
 
     assert (draft["available_seats"], draft["is_generated"], draft["status"]) == (0, False, "scheduled")
@@ -202,6 +204,7 @@ async def test_schedules_over_http(world: World, database: Database) -> None:
     assert [(each["id"], each["available_seats"]) for each in listed] == [(str(line.schedule_id), 8)]
     assert (busy.status_code, busy.json()["code"]) == (409, "bus_busy")
     assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
+    assert (repeated.status_code, repeated.headers["idempotent-replayed"]) == (200, "true")
     assert (again.status_code, again.json()["code"]) == (409, "occurrence_cancelled")
 
 

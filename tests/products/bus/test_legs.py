@@ -64,7 +64,7 @@ async def test_a_reservation_is_of_the_stop_where_one_boards(database: Database)
     offer = await offer_of(database, line)
     assert hold.starts_at == offer.schedule.stops[1].at
     assert hold.ends_at == offer.schedule.arrives_at
-    assert hold.description["title"] == "Suez – Hurghada"
+    assert hold.description["title"] == "Suez \N{EN DASH} Hurghada"
 
 
 async def test_the_whole_modifier_is_paid_on_every_part(database: Database) -> None:

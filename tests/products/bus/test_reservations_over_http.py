@@ -77,6 +77,28 @@ async def test_a_reservation_is_what_the_seed_says(world: World) -> None:
     assert details["bus"]["id"] == str(world.line.bus_id)
 
 
+async def test_a_scan_whose_answer_got_lost_is_answered_again(world: World, database: Database) -> None:
+    hold = await reserve(database, world.line, world.person, numbers=["1A"])
+    await pay(database, hold, world.person)
+    booking = (await world.customer.post("/bookings/create", json={"reservation_id": str(hold.id)})).json()
+    ticket = (await world.customer.get(f"http://test/api/v1/tickets/{booking['ticket']['id']}")).json()
+    verify = "http://test/api/v1/tickets/verify"
+    scan, key = {"qr_code": ticket["qr_code"]}, {"Idempotency-Key": "scan-1"}
+    scanner = await sign_up(database, members={world.line.provider.id: "scanner"})
+    accountant = await sign_up(database, members={world.line.provider.id: "finance"})
+
+    async with browsing(world.app, scanner) as door, browsing(world.app, accountant) as office:
+        refused = await office.post(verify, json=scan)
+        first = await door.post(verify, json=scan, headers=key)
+        repeated = await door.post(verify, json=scan, headers=key)
+        again = await door.post(verify, json=scan)
+
+    assert refused.status_code == 403
+    assert (first.status_code, first.json()["validity_status"]) == (200, "used")
+    assert (repeated.status_code, repeated.json()) == (200, first.json())
+    assert (again.status_code, again.json()["code"]) == (409, "ticket_already_used")
+
+
 async def test_seats_may_be_named_by_id(world: World, database: Database) -> None:
     offer = await offer_of(database, world.line)
     elsewhere = await offer_of(database, await open_line(database))
