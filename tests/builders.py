@@ -311,8 +311,10 @@ async def refunds_of(database: Database, booking_id: UUID) -> list[Refund]:
 
 async def refunded(database: Database, refund: Refund, *, status: RefundStatus = "processed") -> Refund:
     """The gateway's word about a refund is applied."""
+    async with database.reader() as db:
+        key = await refunds.gateway_key(db, refund.id)
     state = GatewayRefund(
-        key=str(refund.id),
+        key=key,
         payment_reference="of the payment",
         reference=f"back-{refund.id}",
         status=status,
