@@ -217,6 +217,18 @@ async def test_a_job_that_failed_too_often_is_dead_and_kept_until_it_is_revived(
     assert (revived, again, len(oven.baked), await waiting(database)) == (1, 0, 1, [])
 
 
+async def test_asking_again_for_a_dead_job_revives_it(database: Database) -> None:
+    await enqueue(database, key="rye")
+    async with database.transaction() as db:
+        await db.execute(sa.update(jobs.jobs).values(state="dead", attempts=ATTEMPTS_MAX))
+    oven = Oven()
+
+    await enqueue(database, key="rye", loaf="fresh")
+    await jobs.run_due(database, {"bake": oven})
+
+    assert (oven.baked, await waiting(database)) == ([{"loaf": "fresh"}], [])
+
+
 async def test_not_yet_is_no_failure_however_often(database: Database) -> None:
     await enqueue(database)
     oven = Oven(failures=ATTEMPTS_MAX * 2, error=NotYet(timedelta(seconds=5)))

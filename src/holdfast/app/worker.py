@@ -5,8 +5,9 @@ Nothing waits for it but letters, refunds and tidiness: a place whose time is ov
 """
 
 import asyncio
+import itertools
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -29,6 +30,7 @@ BROKEN_SECONDS = 2.0
 RECONCILE_SECONDS = 5
 CATCH_UP_SECONDS = 300
 CATCH_UP_WINDOW = timedelta(hours=2)
+CATCH_UP_WINDOW_FIRST = timedelta(days=3)  # as long as gateways try: nobody may have worked meanwhile
 TIDY_SECONDS = 86_400
 OUTBOX_KEPT = timedelta(days=7)
 ORIGINS_KEPT = timedelta(days=90)
@@ -106,10 +108,11 @@ def chores_of(house: House) -> list[Chore]:
     """What is done without being asked, and how often."""
     database, till = house.database, house.till
     skipped: dict[UUID, int] = {}
+    windows = itertools.chain([CATCH_UP_WINDOW_FIRST], itertools.repeat(CATCH_UP_WINDOW))
     chores = [
         Chore("sweep", till.clocks.sweep_every.total_seconds(), partial(checkout_tasks.sweep, database, skipped)),
         Chore("reconcile", RECONCILE_SECONDS, partial(checkout_tasks.reconcile, database, till)),
-        Chore("catch_up", CATCH_UP_SECONDS, partial(catch_up, house)),
+        Chore("catch_up", CATCH_UP_SECONDS, partial(catch_up, house, windows)),
         Chore("tidy", TIDY_SECONDS, partial(tidy, database)),
     ]
     for product in house.products.all:
@@ -118,10 +121,10 @@ def chores_of(house: House) -> list[Chore]:
     return chores
 
 
-async def catch_up(house: House) -> int:
-    """Ask every gateway what changed lately, in case all of its webhooks were lost."""
+async def catch_up(house: House, windows: Iterator[timedelta]) -> int:
+    """Ask every gateway what changed lately, in case all of its webhooks were lost; the first time, long ago too."""
     async with house.database.reader() as db:
-        since = await clock.moment(db) - CATCH_UP_WINDOW
+        since = await clock.moment(db) - next(windows)
     return await checkout_tasks.catch_up(house.database, house.till, since=since)
 
 

@@ -74,11 +74,15 @@ class Job:
 async def enqueue(
     db: Transaction, *, kind: str, payload: Mapping[str, Any], run_at: datetime, key: str | None = None
 ) -> None:
-    """Ask for a job with the change that wants it. With a `key` that waits already, nothing is added."""
+    """Ask for a job with the change that wants it. A `key` that waits already adds nothing; a dead one is revived."""
     statement = db.insert(jobs).values(
         id=new_id(), kind=kind, key=key, payload=payload, run_at=run_at, created_at=run_at
     )
-    await db.execute(statement.on_conflict_do_nothing() if key else statement)
+    if key is not None:
+        again = {"state": "ready", "attempts": 0, "payload": payload, "run_at": run_at}
+        is_dead = jobs.c.state == "dead"
+        statement = statement.on_conflict_do_update(index_elements=["key"], set_=again, where=is_dead)
+    await db.execute(statement)
 
 
 async def hasten(db: Transaction, *, key: str, run_at: datetime) -> None:

@@ -14,7 +14,7 @@ from holdfast.kit.db import Database, Transaction
 from holdfast.kit.ids import new_id
 from tests import builders
 from tests.builders import Time
-from tests.toy_product import Room
+from tests.toy_product import LIMITS, Room
 
 
 async def widen(database: Database, room: Room, *places: Place) -> Room:
@@ -49,6 +49,14 @@ async def test_a_place_added_to_what_is_sold_out_puts_it_on_sale_again(database:
     wider = await widen(database, room, Place(2, "C3"))
 
     assert wider.inventory.state == "on_sale"
+
+
+async def test_a_calendar_is_never_sold_out(database: Database) -> None:
+    calendar = await builders.room(database, places=2, shape="days", limits=replace(LIMITS, sells_out=False))
+
+    await builders.confirmed(database, calendar, [0, 1])
+
+    assert (await builders.inventory_of(database, calendar)).state == "on_sale"
 
 
 async def test_numbers_are_never_given_again(database: Database) -> None:

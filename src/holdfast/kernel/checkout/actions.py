@@ -212,7 +212,7 @@ async def _sell(taken: Turn, booking: Booking, *, actor: Actor) -> bool:
     await bookings.confirm(taken, booking, actor=actor, is_late=rules.is_late(booking, now=taken.now))
     await tickets.issue(taken.db, booking, now=taken.now)
     if taken.inventory.state == "over":  # paid in its time, though what it is for is over already
-        await finish_later(taken)
+        await finish_later(taken, key=f"{FINISH_OCCURRENCE}:{booking.id}")
     return True
 
 
@@ -223,13 +223,13 @@ async def _is_taken_out(taken: Turn, hold: Hold) -> bool:
     return any(item.place < layout.next_number and item.place not in numbers for item in hold.kept)
 
 
-async def finish_later(taken: Turn) -> None:
-    """Let a job complete the bookings of what is over."""
+async def finish_later(taken: Turn, *, key: str) -> None:
+    """Let a job of that key complete the bookings of what is over."""
     inventory_id = taken.inventory.id
     await jobs.enqueue(
         taken.db,
         kind=FINISH_OCCURRENCE,
-        key=f"{FINISH_OCCURRENCE}:{inventory_id}",
+        key=key,
         payload={"inventory_id": str(inventory_id)},
         run_at=taken.now,
     )

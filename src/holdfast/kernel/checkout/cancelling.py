@@ -9,7 +9,7 @@ from holdfast.kernel.audit import Actor
 from holdfast.kernel.bookings import Booking, Cancellation, Quote, TicketUsed
 from holdfast.kernel.checkout import rules
 from holdfast.kernel.checkout.actions import finish_later, give_up
-from holdfast.kernel.checkout.values import CANCEL_OCCURRENCE, QuoteStale
+from holdfast.kernel.checkout.values import CANCEL_OCCURRENCE, FINISH_OCCURRENCE, QuoteStale
 from holdfast.kernel.inventory import (
     OccurrenceCancelled,
     OccurrenceMoved,
@@ -156,7 +156,7 @@ async def finish_occurrence(db: Transaction, inventory_id: UUID, *, actor: Actor
             now=taken.now,
         )
         taken.tell(OccurrenceOver(inventory_id, taken.inventory.product))
-        await finish_later(taken)
+        await finish_later(taken, key=f"{FINISH_OCCURRENCE}:{inventory_id}")
         return True
 
 

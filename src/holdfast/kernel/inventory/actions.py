@@ -7,9 +7,9 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from holdfast.kernel.inventory import claims
+from holdfast.kernel.inventory import claims, queries
 from holdfast.kernel.inventory.models import claims as claims_table
-from holdfast.kernel.inventory.models import inventories, layouts
+from holdfast.kernel.inventory.models import inventories, layouts, quantity_claims
 from holdfast.kernel.inventory.turns import Turn
 from holdfast.kernel.inventory.values import Layout, Limits, Place, State, Terms
 from holdfast.kit.db import Transaction
@@ -138,23 +138,23 @@ async def refuse_places_in_use(turn: Turn, layout: Layout, numbers: Collection[i
     per_place = layout.slots_per_place
     slots = [number * per_place + part for number in numbers for part in range(per_place)]
     found = await claims.read(turn, slots)
-    used = sorted({claim.slot // per_place for claim in found.values() if claim.is_live(turn.now)})
+    counted = await queries.quantities_taken(turn.db, turn.inventory.id, now=turn.now)
+    live = {claim.slot for claim in found.values() if claim.is_live(turn.now)} | (set(counted) & set(slots))
+    used = sorted({slot // per_place for slot in live})
     if used:
         raise PlacesInUse([place.label for place in layout.places if place.number in used])
 
 
 async def has_live_claims(turn: Turn) -> bool:
     """Whether anything of it is held, sold or blocked."""
-    return bool(
-        await turn.db.scalar(
-            sa.select(
-                sa.exists().where(
-                    claims_table.c.inventory_id == turn.inventory.id,
-                    sa.or_(claims_table.c.expires_at.is_(None), claims_table.c.expires_at > turn.now),
-                )
-            )
+    live = [
+        sa.exists().where(
+            table.c.inventory_id == turn.inventory.id,
+            sa.or_(table.c.expires_at.is_(None), table.c.expires_at > turn.now),
         )
-    )
+        for table in (claims_table, quantity_claims)
+    ]
+    return bool(await turn.db.scalar(sa.select(sa.or_(*live))))
 
 
 async def _write_layout(db: Transaction, layout: Layout, *, now: datetime) -> Layout:
