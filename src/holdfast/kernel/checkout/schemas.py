@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field
 from holdfast.kernel.bookings import Cancellation, Quote
 from holdfast.kernel.checkout.views import BookingView
 from holdfast.kernel.holds import Hold, Line
+from holdfast.kernel.identity import User
 from holdfast.kernel.payments import Method, Payment
 from holdfast.kernel.refunds import Refund
 from holdfast.kit.fields import AmountField, Answer, Body, IdField, ShortText, Text
@@ -61,6 +62,19 @@ class Shown(Answer):
     def over(cls, common: Mapping[str, Any], own: Mapping[str, Any]) -> Self:
         """The common fields, with the product's words laid over them."""
         return cls.model_validate({**common, **own})
+
+
+def person(user: User | None) -> dict[str, Any] | None:
+    """Who a booking or hold is for, to those who may see it; None for a sale without an account."""
+    if user is None:
+        return None
+    return {
+        "id": user.id,
+        "first_name": user.first_name,
+        "last_name": user.last_name,
+        "email": user.email,
+        "phone_number": user.phone_number,
+    }
 
 
 class LineView(Answer):
@@ -315,6 +329,7 @@ class BookingAnswer(Shown):
 
 
 class BookingDetails(BookingAnswer):
+    user: dict[str, Any] | None
     price_lines: list[LineView]
     payments: list[PaymentView]
     cancellations: list[CancellationView]

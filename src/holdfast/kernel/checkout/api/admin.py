@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import Query, Request
@@ -167,19 +167,7 @@ async def _shown(
             now=now,
             warn_below=clocks.too_late_to_pay.total_seconds(),
             stuck=any(payment.is_open and payment.expires_at <= now for payment in attempts),
-            user=_person(owner),
+            user=schemas.person(owner),
         )
         answers.append(schemas.LiveHold.over(common, products.say(hold.product, hold, rows)))
     return answers
-
-
-def _person(user: identity.User | None) -> dict[str, Any] | None:
-    if user is None:
-        return None
-    return {
-        "id": user.id,
-        "first_name": user.first_name,
-        "last_name": user.last_name,
-        "email": user.email,
-        "phone_number": user.phone_number,
-    }

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import Query, Request
 
-from holdfast.kernel import bookings
+from holdfast.kernel import bookings, identity
 from holdfast.kernel.audit import signed_in
 from holdfast.kernel.bookings import Booking, Cancellation
 from holdfast.kernel.checkout import cancelling, schemas
@@ -19,7 +19,7 @@ from holdfast.kernel.checkout.api.lookups import (
     readable_cancellation,
 )
 from holdfast.kernel.checkout.views import BookingView, PaidFor, views_of
-from holdfast.kernel.identity import Caller, customer, payer
+from holdfast.kernel.identity import Caller, Identity, IdentitySettings, customer, payer
 from holdfast.kernel.product import Products
 from holdfast.kit import clock
 from holdfast.kit.cursors import Listed, Paged
@@ -65,11 +65,11 @@ async def show_booking(*, booking: Annotated[Booking, Found], database: Db, prod
 @router.get("/bookings/{booking_id}/details")
 @allow(signed_in, find=readable_booking)
 async def show_booking_details(
-    *, booking: Annotated[Booking, Found], database: Db, products: Sold
+    *, booking: Annotated[Booking, Found], database: Db, products: Sold, settings: Identity
 ) -> schemas.BookingDetails:
     """With items, price lines, tickets, payments, cancellations, refunds and terms."""
     async with database.reader() as db:
-        return await details(db, products, booking)
+        return await details(db, products, booking, settings=settings)
 
 
 @router.get("/bookings/{booking_id}/cancellation-quote")
@@ -133,13 +133,14 @@ async def show_cancellation(
 @router.get("/cancellations/{cancellation_id}/details")
 @allow(signed_in, find=readable_cancellation)
 async def show_cancellation_details(
-    *, cancellation: Annotated[Cancellation, Found], database: Db, products: Sold
+    *, cancellation: Annotated[Cancellation, Found], database: Db, products: Sold, settings: Identity
 ) -> schemas.CancellationView:
-    """With its booking."""
+    """With its booking and who it is for."""
     async with database.reader() as db:
         shown = await shown_cancellation(db, products, cancellation)
-        booking = await details(db, products, await bookings.find(db, cancellation.booking_id))
-    return schemas.CancellationView.over(shown.model_dump(), {"booking": booking})
+        found = await bookings.find(db, cancellation.booking_id)
+        booking = await details(db, products, found, settings=settings)
+    return schemas.CancellationView.over(shown.model_dump(), {"booking": booking, "user": booking.user})
 
 
 async def cancel(
@@ -175,7 +176,9 @@ async def present(db: Reader, products: Products, found: Sequence[Booking]) -> l
     ]
 
 
-async def details(db: Reader, products: Products, booking: Booking) -> schemas.BookingDetails:
+async def details(
+    db: Reader, products: Products, booking: Booking, *, settings: IdentitySettings
+) -> schemas.BookingDetails:
     """One booking with all that belongs to it."""
     view: BookingView = (await views_of(db, [booking]))[0]
     rows = await products.rows(db, {booking.inventory_id: booking.product})
@@ -183,8 +186,11 @@ async def details(db: Reader, products: Products, booking: Booking) -> schemas.B
     def said(value: object, common: dict[str, Any]) -> dict[str, Any]:
         return {**common, **products.say(booking.product, value, rows)}
 
+    owner = booking.owner_id
+    people = await identity.users_by_id(db, [] if owner is None else [owner], settings=settings)
     common = {
         **schemas.BookingAnswer.common(view),
+        "user": schemas.person(None if owner is None else people.get(owner)),
         "price_lines": [schemas.LineView.of(line, currency=booking.currency) for line in booking.hold.lines],
         "payments": [said(PaidFor(payment, booking), schemas.PaymentView.common(payment)) for payment in view.payments],
         "cancellations": [said(each, schemas.CancellationView.common(each)) for each in view.cancellations],
