@@ -203,7 +203,7 @@ def _postgres_engine(url: sa.URL, *, pool_size: int) -> AsyncEngine:
         url,
         pool_size=pool_size,
         max_overflow=0,
-        pool_timeout=10,
+        pool_timeout=20,
         pool_pre_ping=False,
         pool_use_lifo=True,
         connect_args={

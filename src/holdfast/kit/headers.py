@@ -30,6 +30,7 @@ PROTECTIVE = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "X-Frame-Options": "DENY",
 }
+_NO_CONTENT = 204
 HSTS = "max-age=31536000; includeSubDomains"
 
 
@@ -119,6 +120,8 @@ def route_template(scope: Scope) -> str:
 def _dress(message: Message, scope: Scope) -> None:
     headers = MutableHeaders(scope=message)
     headers["X-Request-Id"] = scope["state"]["request_id"]
+    if message["status"] == _NO_CONTENT:
+        del headers["Content-Type"]
     for name, value in PROTECTIVE.items():
         headers.setdefault(name, value)
     if scope.get("scheme") == "https":
