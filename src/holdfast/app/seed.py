@@ -1,6 +1,6 @@
 """Fill a database with what there is to begin with: the platform's own rows, then those of each product."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -10,7 +10,7 @@ from uuid import UUID
 from holdfast.app.house import House
 from holdfast.kernel import identity
 from holdfast.kernel.identity import Actor, EmailTaken, MemberRole, Provider, ProviderExists, ProviderNotFound
-from holdfast.kernel.product import Product
+from holdfast.kernel.product import Product, Seed, Told
 from holdfast.kit import clock
 from holdfast.kit.db import Transaction
 
@@ -39,7 +39,7 @@ class Seeded:
     products: Mapping[str, Mapping[str, Any]]
 
 
-async def load(house: House, *, only: str | None = None, told: Callable[[str], None] = lambda _: None) -> Seeded:
+async def load(house: House, *, only: str | None = None, told: Told = lambda _: None) -> Seeded:
     """The default provider and each product's world, as far as they are missing; again, it tops up what has passed.
 
     `told` hears the name of each step that is done. The seed of a product is one transaction.
@@ -47,11 +47,22 @@ async def load(house: House, *, only: str | None = None, told: Callable[[str], N
     provider = await default_provider(house)
     told("platform")
     said: dict[str, Mapping[str, Any]] = {}
-    for product in house.products.all:
-        if only in {None, product.name}:
-            said[product.name] = await house.database.run(partial(_seed, product=product))
-            told(product.name)
+    for name, seed in _seeds(house.products.all, only):
+        said[name] = await house.database.run(partial(_seed, seed=seed, told=told))
     return Seeded(provider, said)
+
+
+def steps(products: Sequence[Product], *, only: str | None = None) -> int:
+    """How many steps `load` will tell of."""
+    return 1 + sum(seed.steps for _, seed in _seeds(products, only))
+
+
+def _seeds(products: Sequence[Product], only: str | None) -> list[tuple[str, Seed]]:
+    return [
+        (product.name, product.seed)
+        for product in products
+        if product.seed is not None and only in {None, product.name}
+    ]
 
 
 async def default_provider(house: House) -> Provider:
@@ -129,5 +140,5 @@ async def _account(
         await identity.add_member(db, provider_id=employer, user_id=user.id, role=role, actor=Actor.system(), now=now)
 
 
-async def _seed(db: Transaction, *, product: Product) -> Mapping[str, Any]:
-    return await product.seed(db, await clock.moment(db))
+async def _seed(db: Transaction, *, seed: Seed, told: Told) -> Mapping[str, Any]:
+    return await seed.load(db, await clock.moment(db), told)

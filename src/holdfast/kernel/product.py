@@ -22,8 +22,19 @@ async def _no_rows(_db: Reader, _inventory_ids: Sequence[UUID]) -> Rows:
     return {}
 
 
-async def _no_seeds(_db: Transaction, _now: datetime) -> Mapping[str, Any]:
-    return {}
+#: Hears the name of each step that is done, of work that takes a while.
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """How a product fills a database with a world to try: `steps` that `load` tells of, one by one.
+
+    `load(db, now, told)` adds what is missing and says in a few words what there is.
+    """
+
+    load: Callable[[Transaction, datetime, Told], Awaitable[Mapping[str, Any]]]
+    steps: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +53,7 @@ class Product:
     rows: Callable[[Reader, Sequence[UUID]], Awaitable[Rows]] = _no_rows
     on: Mapping[type[Fact], Callable[[Database], Handler]] = field(default_factory=dict)
     every: Mapping[str, tuple[int, Callable[[Database], Awaitable[object]]]] = field(default_factory=dict)
-    seed: Callable[[Transaction, datetime], Awaitable[Mapping[str, Any]]] = _no_seeds
+    seed: Seed | None = None
     roles: frozenset[str] = frozenset()
     #: Whether a booking that was never paid is shown to its owner by id.
     shows_unpaid: bool = False

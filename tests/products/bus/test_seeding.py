@@ -8,21 +8,22 @@ import sqlalchemy as sa
 from holdfast.kernel import inventory
 from holdfast.kit import clock
 from holdfast.kit.db import Database
-from holdfast.products import bus
-from holdfast.products.bus import queries
+from holdfast.products.bus import queries, seeds
 from holdfast.products.bus.models import bus_schedules
 
 pytestmark = pytest.mark.alone
 
 
 async def test_the_world_is_made_once_and_grows_by_the_days_that_come(database: Database) -> None:
+    told: list[str] = []
     async with database.transaction() as db:
         now = await clock.moment(db)
-        first = await bus.product.seed(db, now)
-        again = await bus.product.seed(db, now)
-        later = await bus.product.seed(db, now + timedelta(days=1))
+        first = await seeds.load(db, now, told.append)
+        again = await seeds.load(db, now, told.append)
+        later = await seeds.load(db, now + timedelta(days=1), told.append)
 
     assert first["operators"] == 5
+    assert len(told) == 3 * len(seeds.FLEETS)
     assert first["schedules added"] > 500
     assert first["nearly sold out"] > 5
     assert again["schedules added"] == 0

@@ -63,7 +63,7 @@ def seed(
     if product is not None and product not in names:
         message = f"there is no product {product!r}; there are: {', '.join(names)}"
         raise typer.BadParameter(message, param_hint="--product")
-    with settings_for(database) as settings, screen.steps("Seeding", 1 + (1 if product else len(names))) as done:
+    with settings_for(database) as settings, screen.steps("Seeding", seeding.steps(PRODUCTS, only=product)) as done:
         seeded = work(settings, lambda house: seeding.load(house, only=product, told=done))
     lines = [
         f"{name}: {', '.join(f'{count} {what}' for what, count in said.items())}"

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from holdfast.app import demo, serving
+from holdfast.app import demo, seed, serving
 from holdfast.app.cli.data import make_folder_of, make_private, missing_after, upgrade
 from holdfast.app.cli.opening import EMBEDDED, settings_for, work
 from holdfast.app.cli.screen import DatabaseUrl, Json, Screen
@@ -43,7 +43,7 @@ def run(
         (listener,) = serving.listen(settings.host, settings.port)
         make_folder_of(settings)
         upgrade(settings, missing_after(asyncio.run(migrations.current(settings.database))), screen)
-        with screen.steps("Seeding", 2 + len(PRODUCTS)) as done:
+        with screen.steps("Seeding", 1 + seed.steps(PRODUCTS)) as done:
             world = work(settings, lambda house: demo.furnish(house, told=done))
         serving.serve_here(create_app(settings), listener, ready=lambda: _tell(settings, world, screen))
 

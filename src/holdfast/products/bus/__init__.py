@@ -1,6 +1,6 @@
 """Intercity buses: routes, buses, schedules, and seats sold leg by leg."""
 
-from holdfast.kernel.product import Product
+from holdfast.kernel.product import Product, Seed
 from holdfast.products.bus import api, present, queries, seeds, tasks
 
 STATUSES_EVERY_SECONDS = 30
@@ -11,7 +11,7 @@ product = Product(
     present=present.PRESENTERS,
     rows=queries.occurrences,
     every={"bus.statuses": (STATUSES_EVERY_SECONDS, tasks.move_statuses)},
-    seed=seeds.load,
+    seed=Seed(seeds.load, steps=len(seeds.FLEETS)),
     roles=frozenset({"operator"}),
 )
 

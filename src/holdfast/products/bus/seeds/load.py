@@ -14,6 +14,7 @@ from holdfast.kernel import audit, identity, inventory
 from holdfast.kernel.audit import Actor
 from holdfast.kernel.identity import Provider
 from holdfast.kernel.inventory import Layout
+from holdfast.kernel.product import Told
 from holdfast.kit.db import Transaction
 from holdfast.kit.ids import new_id
 from holdfast.kit.money import Money
@@ -65,7 +66,7 @@ class _Where:
     free_at: datetime | None = None
 
 
-async def load(db: Transaction, now: datetime) -> Mapping[str, Any]:
+async def load(db: Transaction, now: datetime, told: Told) -> Mapping[str, Any]:
     """Operators, buses, routes and three weeks of schedules with their seats, some nearly sold out.
 
     What is there already stays as it is. How many there are now, and `try`: an address worth opening.
@@ -82,6 +83,7 @@ async def load(db: Transaction, now: datetime) -> Mapping[str, Any]:
             await _nearly_sell_out(db, run, leave=chosen.randint(1, 4), chosen=chosen)
             full += 1
         added += len(runs)
+        told(provider.name)
     tomorrow = local_day(now, "Africa/Cairo") + timedelta(days=1)
     way = f"origin_city=Cairo&destination_city=Alexandria&departure_date={tomorrow.isoformat()}"
     return {
