@@ -46,6 +46,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         _end_run(Path(os.environ.pop(_RUN_FOLDER)))
+        return
+    for server in _started:  # the run ends it, not this worker, whose own end is no reason to warn of it
+        if server.process is not None:
+            server.process.returncode = 0
 
 
 @pytest.fixture(scope="session")

@@ -184,7 +184,6 @@ def _settings(database_url: str, folder: Path, sandbox_url: str) -> dict[str, st
         "sandbox_url": sandbox_url,
         "sandbox_api_key": API_KEY,
         "sandbox_webhook_secrets": SECRET,
-        "pool_size": "20",
         "bcrypt_cost": str(PASSWORD_COST),
         "log_level": "WARNING",
         "log_format": "json",

@@ -16,6 +16,7 @@ from tests.races.racing import drop_key_of_claims
 
 CROWD = 200
 #: Of the schedule's 49: 40 are wanted.
+ROUNDS_TO_SHOW = 5
 WANTED = 40
 
 
@@ -145,7 +146,9 @@ async def test_two_cancellations_at_once_over_two_servers_refund_once(world: Wor
 @pytest.fixture(scope="module")
 def bare_site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A server on PostgreSQL that lacks the turn, the primary key of claims, and the keys of requests."""
-    with shared.own_site(request, tmp_path_factory, "postgresql", servers=1, test_without="turn,pk,key") as site:
+    with shared.own_site(
+        request, tmp_path_factory, "postgresql", servers=1, test_without="turn,pk,key", pool_size="20"
+    ) as site:
         yield site
 
 
@@ -159,9 +162,13 @@ async def bare_world(bare_site: Site) -> AsyncIterator[World]:
 async def test_without_turn_and_primary_key_a_seat_is_sold_again_and_again(bare_world: World) -> None:
     """Either of the two alone still refuses the second (test_turn)."""
     await drop_key_of_claims(bare_world.database)
-    line, people = await bare_world.line(rows=12), await bare_world.crowd(CROWD)
+    people = await bare_world.crowd(CROWD)
 
-    answers = await everybody_reserves(people, line, [[line.seats[number % WANTED]] for number in range(CROWD)])
+    for _ in range(ROUNDS_TO_SHOW):
+        line = await bare_world.line(rows=12)
+        answers = await everybody_reserves(people, line, [[line.seats[number % WANTED]] for number in range(CROWD)])
+        if statuses(answers)[201] > WANTED:
+            break
 
     assert statuses(answers)[201] > WANTED
     found = bare_world.site.run("check", "--json")
