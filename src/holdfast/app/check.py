@@ -26,4 +26,5 @@ async def check(database: Database) -> list[Breach]:
             await db.scalar(sa.select(sa.func.set_config("statement_timeout", "0", True)))  # noqa: FBT003
         now = await clock.moment(db)
         found = [breach for each in CHECKS for breach in await checks.breaches(db, each, now=now)]
+        found += await audit.chain_breaches(db)
     return sorted(found, key=lambda breach: (breach.line, breach.name))

@@ -18,17 +18,20 @@ from holdfast.kit.db import Dialect, Moment, Reader
 ROWS_MAX = 100  # of one check: whoever sees a hundred knows enough
 #: Rows of the outbox stay seven days; what is younger than this is there for sure.
 OUTBOX_KEPT = timedelta(days=6)
+_LATE = timedelta(minutes=5)
 
 #: The moment of the snapshot, and the one since which nothing has left the outbox.
 NOW = sa.bindparam("now", type_=Moment())
 OUTBOX_SINCE = sa.bindparam("outbox_since", type_=Moment())
+#: What is older has been seen by every chore of a worker, however late its transaction committed.
+LATE_BEFORE = sa.bindparam("late_before", type_=Moment())
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
     """`line` of the safety contract (spec, kernel); each row of `statement` is a breach, named by its columns.
 
-    The statement may use NOW and OUTBOX_SINCE. `only`: for one kind of database.
+    The statement may use NOW, OUTBOX_SINCE and LATE_BEFORE. `only`: for one kind of database.
     """
 
     line: int
@@ -55,7 +58,7 @@ async def breaches(db: Reader, check: Check, *, now: datetime) -> list[Breach]:
     if check.only not in {None, db.dialect}:
         return []
     statement = check.statement.limit(ROWS_MAX) if isinstance(check.statement, sa.Select) else check.statement
-    rows = await db.all(statement, {"now": now, "outbox_since": now - OUTBOX_KEPT})
+    rows = await db.all(statement, {"now": now, "outbox_since": now - OUTBOX_KEPT, "late_before": now - _LATE})
     return [Breach(check.line, check.name, dict(row._mapping)) for row in rows]  # noqa: SLF001 - its public name
 
 

@@ -1,6 +1,7 @@
 """Remember who did what, for ever."""
 
 from holdfast.kernel.audit.actions import record
+from holdfast.kernel.audit.chain import chain, chain_breaches, waits
 from holdfast.kernel.audit.checks import CHECKS
 from holdfast.kernel.audit.origins import forget_origins
 from holdfast.kernel.audit.policies import RoleNeeded, SignInNeeded, actor_of, admin, anyone, policy, signed_in
@@ -18,10 +19,13 @@ __all__ = [
     "actor_of",
     "admin",
     "anyone",
+    "chain",
+    "chain_breaches",
     "forget_origins",
     "of_user",
     "policy",
     "present",
     "record",
     "signed_in",
+    "waits",
 ]

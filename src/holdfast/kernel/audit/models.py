@@ -34,4 +34,17 @@ activity_origins = sa.Table(
     sa.Column("address", sa.String(45), nullable=False),
 )
 
+#: Each row of the log, hashed with the one before it in its stream: a provider's, or the platform's (the nil UUID).
+activity_chain = sa.Table(
+    "activity_chain",
+    metadata,
+    sa.Column("stream", Id, primary_key=True),
+    sa.Column("n", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("log_id", Id, sa.ForeignKey("activity_logs.id"), nullable=False, unique=True),
+    sa.Column("hash", sa.String(64), nullable=False),
+    sa.CheckConstraint("n >= 1", name="n_from_one"),
+    sa.CheckConstraint("length(hash) = 64", name="hash_whole"),
+)
+
 append_only(activity_logs)
+append_only(activity_chain)
