@@ -49,6 +49,8 @@ class Product:
 
     name: str
     api: APIRouter
+    #: what people look at, at /<name>/…
+    pages: APIRouter | None = None
     present: Mapping[type, Presenter] = field(default_factory=dict)
     rows: Callable[[Reader, Sequence[UUID]], Awaitable[Rows]] = _no_rows
     on: Mapping[type[Fact], Callable[[Database], Handler]] = field(default_factory=dict)
