@@ -4,11 +4,16 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 
 import holdfast
+from holdfast import web
 from holdfast.app import health, house, worker
 from holdfast.app.house import API, House
 from holdfast.app.products import PRODUCTS
@@ -22,10 +27,13 @@ from holdfast.kernel.inventory import api as inventory_api
 from holdfast.kernel.payments import Gateway
 from holdfast.kernel.product import Product
 from holdfast.kernel.tickets import api as tickets_api
-from holdfast.kit import http, openapi
+from holdfast.kit import http, openapi, problems
 from holdfast.kit.db import Database
 from holdfast.kit.headers import networks
 from holdfast.kit.letters import Sender
+from holdfast.web import pages as web_pages
+from holdfast.web.pages import general as general_pages
+from holdfast.web.pages import styleguide
 
 SANDBOX_PATH = "/sandbox"
 OPENAPI_PATH = "/openapi.json"
@@ -66,6 +74,7 @@ def create_app(
         lifespan=_lifespan,
     )
     _hand_over(app, ours)
+    app.state.frame = _frame(ours)
     http.install(
         app,
         database=ours.database,
@@ -116,10 +125,45 @@ def _mount(app: FastAPI, ours: House) -> None:
     if root is not None:  # the same operations again: described once, under the product's own name
         app.include_router(root.api, prefix=API, include_in_schema=False)
     app.include_router(identity_api.well_known)
+    _mount_pages(app, ours)
     http.check_routes(app, besides=frozenset({OPENAPI_PATH}))
     if is_sandbox_allowed and settings.has_sandbox_inside:
         app.state.sandbox_inside = create_sandbox(sandbox_settings(settings))
         app.mount(SANDBOX_PATH, app.state.sandbox_inside)
+
+
+def _frame(ours: House) -> web.Frame:
+    settings = ours.settings
+    shown = [product for product in ours.products.all if product.pages is not None]
+    payment_pages = urlsplit(settings.sandbox)
+    return web.build(
+        identity_settings=ours.identity,
+        origin=settings.origin,
+        product_templates={product.name: product.templates for product in shown if product.templates is not None},
+        product_links=[web.Link(f"/{product.name}", product.title) for product in shown],
+        pay_origins=(f"{payment_pages.scheme}://{payment_pages.netloc}",) if "sandbox" in settings.gateways else (),
+        is_demo=settings.environment == "demo",
+    )
+
+
+def _mount_pages(app: FastAPI, ours: House) -> None:
+    app.include_router(general_pages.files)
+    app.include_router(web_pages.router)
+    for product in ours.products.all:
+        if product.pages is not None:
+            app.include_router(product.pages, prefix=f"/{product.name}")
+    if ours.settings.environment != "production":
+        app.include_router(styleguide.router)
+    app.add_exception_handler(HTTPException, _nothing_there)
+
+
+async def _nothing_there(request: Request, error: Exception) -> Response:
+    """An address that no route knows: a page for who looks, a problem for who calls the API."""
+    assert isinstance(error, HTTPException)
+    is_page = not request.url.path.startswith(("/api", SANDBOX_PATH)) and request.method in {"GET", "HEAD"}
+    if is_page and error.status_code == 404 and "text/html" in request.headers.get("accept", ""):  # noqa: PLR2004
+        return await web.failure_page(request, web.PageNotFound())
+    return await problems.of_the_framework(request, error)
 
 
 def sandbox_settings(settings: Settings) -> SandboxSettings:

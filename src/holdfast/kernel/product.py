@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -49,8 +50,10 @@ class Product:
 
     name: str
     api: APIRouter
-    #: what people look at, at /<name>/…
+    #: what people look at, at /<name>/…, made of the templates in that folder; `title` leads there
     pages: APIRouter | None = None
+    templates: Path | None = None
+    title: str = ""
     present: Mapping[type, Presenter] = field(default_factory=dict)
     rows: Callable[[Reader, Sequence[UUID]], Awaitable[Rows]] = _no_rows
     on: Mapping[type[Fact], Callable[[Database], Handler]] = field(default_factory=dict)

@@ -42,7 +42,7 @@ def install(app: FastAPI) -> None:
     """Every failure that has a name is answered here; what has none, by `kit.headers.Envelope`."""
     app.add_exception_handler(Error, _named)
     app.add_exception_handler(RequestValidationError, _not_valid)
-    app.add_exception_handler(HTTPException, _of_the_framework)
+    app.add_exception_handler(HTTPException, of_the_framework)
     app.add_exception_handler(IntegrityError, _violated)
 
 
@@ -51,7 +51,7 @@ def answer(request: Request, error: Error) -> Response:
     fields = {name: plain(value) for name, value in error.fields.items()}
     translate: Translate = getattr(request.app.state, "translate", _as_written)
     template = translate(message_of(type(error)), request)
-    spoken = {name: _spoken(value) for name, value in error.fields.items()}
+    told = {name: spoken(value) for name, value in error.fields.items()}
     headers: dict[str, str] = {}
     if "retry_after" in fields:
         headers["Retry-After"] = str(max(0, math.ceil(fields["retry_after"])))
@@ -62,7 +62,7 @@ def answer(request: Request, error: Error) -> Response:
         status=error.status,
         title=error.title,
         code=error.code,
-        detail=template.format(**spoken),
+        detail=template.format(**told),
         fields=fields,
         headers=headers,
     )
@@ -160,7 +160,8 @@ def _place(found: Mapping[str, Any]) -> dict[str, str]:
     return problem_at(tuple(path), code, detail, where=str(where))
 
 
-async def _of_the_framework(request: Request, error: Exception) -> Response:
+async def of_the_framework(request: Request, error: Exception) -> Response:
+    """The problem of what the framework itself refuses: no such route, no such method."""
     assert isinstance(error, HTTPException)
     status = error.status_code
     title = _TITLES.get(status, "Error")
@@ -181,11 +182,11 @@ async def _violated(request: Request, error: Exception) -> Response:
     return answer(request, Contended())
 
 
-def _spoken(value: Any) -> Any:  # noqa: ANN401 - any field of a fact
+def spoken(value: Any) -> Any:  # noqa: ANN401 - any field of a fact
     if isinstance(value, Money):
         return f"{value.amount} {value.currency}"
     if isinstance(value, (list, tuple, set, frozenset)):
-        return ", ".join(str(_spoken(item)) for item in plain(value))
+        return ", ".join(str(spoken(item)) for item in plain(value))
     if isinstance(value, datetime):
         return plain(value)
     return value

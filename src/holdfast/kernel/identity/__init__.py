@@ -17,6 +17,9 @@ from holdfast.kernel.identity.access import (
     staff,
 )
 from holdfast.kernel.identity.actions import change_profile, create_user, erase, grant_role, revoke_role
+from holdfast.kernel.identity.cookies import drop_page as drop_page_login
+from holdfast.kernel.identity.cookies import put_page as put_page_login
+from holdfast.kernel.identity.cookies import read_page as read_page_login
 from holdfast.kernel.identity.errors import (
     AccountDeactivated,
     EmailTaken,
@@ -24,11 +27,21 @@ from holdfast.kernel.identity.errors import (
     InvalidToken,
     ProviderExists,
     ProviderNotFound,
+    TotpNeeded,
     UserNotFound,
     WeakPassword,
     WrongCredentials,
+    WrongTotp,
 )
+from holdfast.kernel.identity.logins import end_own as end_login
 from holdfast.kernel.identity.passwords import hashed as hashed_password
+from holdfast.kernel.identity.proofs.tasks import (
+    change_email,
+    change_password,
+    forgot_password,
+    reset_password,
+    verify_email,
+)
 from holdfast.kernel.identity.providers import (
     add_member,
     create_api_key,
@@ -40,15 +53,27 @@ from holdfast.kernel.identity.queries import (
     all_providers,
     default_provider,
     keys_of,
+    login_of_page,
     memberships,
     provider,
+    running_logins,
     user,
     users_by_id,
 )
 from holdfast.kernel.identity.rules import check_password, normalized_email, normalized_phone
 from holdfast.kernel.identity.settings import ADMIN, CUSTOMER, IdentitySettings
-from holdfast.kernel.identity.tasks import NewAccount, refresh, register, send_letter, sign_in, tidy
-from holdfast.kernel.identity.values import ApiKey, MemberRole, Principal, Provider, SignedIn, Tokens, User
+from holdfast.kernel.identity.tasks import NewAccount, log_out, refresh, register, send_letter, sign_in, tidy
+from holdfast.kernel.identity.values import (
+    ApiKey,
+    Login,
+    MemberRole,
+    Principal,
+    ProfileChange,
+    Provider,
+    SignedIn,
+    Tokens,
+    User,
+)
 from holdfast.kernel.identity.verifications import LETTER_JOB
 
 __all__ = [
@@ -65,24 +90,30 @@ __all__ = [
     "IdentitySettings",
     "InvalidPhone",
     "InvalidToken",
+    "Login",
     "MemberRole",
     "NewAccount",
     "Principal",
+    "ProfileChange",
     "Provider",
     "ProviderExists",
     "ProviderNotFound",
     "SignedIn",
     "Tokens",
+    "TotpNeeded",
     "User",
     "UserNotFound",
     "VerifiedContactNeeded",
     "WeakPassword",
     "WrongCredentials",
+    "WrongTotp",
     "account_owner",
     "add_member",
     "admin",
     "all_providers",
     "anyone",
+    "change_email",
+    "change_password",
     "change_profile",
     "check_password",
     "check_verified",
@@ -91,12 +122,17 @@ __all__ = [
     "create_user",
     "customer",
     "default_provider",
+    "drop_page_login",
+    "end_login",
     "erase",
+    "forgot_password",
     "grant_role",
     "has_role",
     "hashed_password",
     "keys_of",
+    "log_out",
     "login_of",
+    "login_of_page",
     "memberships",
     "normalized_email",
     "normalized_phone",
@@ -104,11 +140,15 @@ __all__ = [
     "owner_of",
     "payer",
     "provider",
+    "put_page_login",
+    "read_page_login",
     "refresh",
     "register",
     "remove_member",
+    "reset_password",
     "revoke_api_key",
     "revoke_role",
+    "running_logins",
     "send_letter",
     "sign_in",
     "signed_in",
@@ -116,4 +156,5 @@ __all__ = [
     "tidy",
     "user",
     "users_by_id",
+    "verify_email",
 ]

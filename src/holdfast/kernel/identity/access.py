@@ -18,7 +18,7 @@ from starlette.requests import Request
 
 from holdfast.kernel import audit
 from holdfast.kernel.audit import Actor
-from holdfast.kernel.identity import providers, queries, tokens
+from holdfast.kernel.identity import cookies, logins, providers, queries, tokens
 from holdfast.kernel.identity.errors import InvalidToken
 from holdfast.kernel.identity.settings import IdentitySettings
 from holdfast.kernel.identity.values import Principal
@@ -28,7 +28,7 @@ from holdfast.kit.errors import Forbidden
 from holdfast.kit.http import Policy
 from holdfast.kit.secrets import fingerprint
 
-_KEY_SEEN_EVERY = timedelta(minutes=1)
+_SEEN_EVERY = timedelta(minutes=1)
 
 
 @dataclass(eq=False)
@@ -84,6 +84,8 @@ class Authenticator:
     async def _actor(self, request: Request, *, is_fresh: bool) -> Actor:
         address, request_id = request.state.address, request.state.request_id
         credential = _bearer(request)
+        if credential is None and getattr(request.state, "is_page", False):
+            credential = cookies.read_page(request, self.settings)
         if credential is None:
             return Actor.anonymous(address=address, request_id=request_id)
         principal = await self.principal(credential, is_fresh=is_fresh)
@@ -100,6 +102,8 @@ class Authenticator:
     async def _read(self, credential: str, known: _Known | None) -> _Known:
         if credential.startswith(tokens.API_KEY_PREFIX):
             return await self._read_key(credential)
+        if credential.startswith(tokens.PAGE_PREFIX):
+            return await self._read_page(credential)
         read_at = time.monotonic()
         async with self._database.reader() as db:
             now = await clock.moment(db)
@@ -113,6 +117,23 @@ class Authenticator:
             raise InvalidToken
         return _Known(claims, principal, now, read_at)
 
+    async def _read_page(self, page_token: str) -> _Known:
+        read_at = time.monotonic()
+        async with self._database.reader() as db:
+            now = await clock.moment(db)
+            found = await queries.login_of_page(db, page_token)
+            if found is None:
+                raise InvalidToken
+            login_id, user_id, last_used_at = found
+            principal = await queries.principal_of_login(
+                db, user_id=user_id, login_id=login_id, now=now, settings=self.settings
+            )
+        if principal is None:
+            raise InvalidToken
+        if now - last_used_at >= _SEEN_EVERY:
+            await self._database.run(lambda db: logins.note_used(db, login_id, now=now))
+        return _Known(None, principal, now, read_at)
+
     async def _read_key(self, api_key: str) -> _Known:
         read_at = time.monotonic()
         async with self._database.reader() as db:
@@ -121,7 +142,7 @@ class Authenticator:
         if found is None:
             raise InvalidToken
         principal, last_used_at = found
-        if last_used_at is None or now - last_used_at >= _KEY_SEEN_EVERY:
+        if last_used_at is None or now - last_used_at >= _SEEN_EVERY:
             await self._database.run(lambda db: providers.note_key_used(db, principal.id, now=now))
         return _Known(None, principal, now, read_at)
 
@@ -147,6 +168,8 @@ def _bearer(request: Request) -> str | None:
         return None
     scheme, _, credential = values[0].partition(" ")
     if len(values) > 1 or scheme.lower() != "bearer" or not credential.strip():
+        raise InvalidToken
+    if credential.strip().startswith(tokens.PAGE_PREFIX):  # good in its cookie only
         raise InvalidToken
     return credential.strip()
 

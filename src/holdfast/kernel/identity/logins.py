@@ -1,7 +1,7 @@
 """Start, prolong and end sign-ins: a login is a family of refresh tokens, each good for one use."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -32,10 +32,18 @@ class Rotated:
 
 
 async def start(
-    db: Transaction, *, settings: IdentitySettings, user: User, agent: str | None, actor: Actor, now: datetime
+    db: Transaction,
+    *,
+    settings: IdentitySettings,
+    user: User,
+    agent: str | None,
+    actor: Actor,
+    now: datetime,
+    is_page: bool = False,
 ) -> Tokens:
-    """A new login of somebody whose proof was checked; writes the sign-in down."""
+    """A new login of somebody whose proof was checked; writes the sign-in down. `is_page`: with a page's token."""
     login_id, refresh_token = new_id(), tokens.new_refresh_token()
+    page_token = tokens.new_page_token() if is_page else None
     ends_at = now + timedelta(days=settings.login_days_max)
     expires_at = min(now + timedelta(days=settings.refresh_token_days), ends_at)
     await db.execute(
@@ -43,6 +51,7 @@ async def start(
             id=login_id,
             user_id=user.id,
             agent=agent[:200] if agent else None,
+            page_token_hash=None if page_token is None else fingerprint(page_token),
             created_at=now,
             last_used_at=now,
             expires_at=ends_at,
@@ -58,7 +67,12 @@ async def start(
         details={"login_id": str(login_id)},
         now=now,
     )
-    return held(settings, user=user, login_id=login_id, refresh_token=refresh_token, expires_at=expires_at, now=now)
+    given = held(settings, user=user, login_id=login_id, refresh_token=refresh_token, expires_at=expires_at, now=now)
+    return replace(given, page_token=page_token, login_expires_at=ends_at)
+
+
+async def note_used(db: Transaction, login_id: UUID, *, now: datetime) -> None:
+    await db.execute(sa.update(logins).where(logins.c.id == login_id).values(last_used_at=now))
 
 
 def held(

@@ -68,6 +68,7 @@ logins = sa.Table(
     sa.Column("id", Id, primary_key=True),
     sa.Column("user_id", Id, sa.ForeignKey("users.id"), nullable=False),
     sa.Column("agent", sa.String(200)),
+    sa.Column("page_token_hash", sa.String(64), unique=True),  # of the cookie by which pages know this login
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("last_used_at", Moment, nullable=False),
     sa.Column("expires_at", Moment, nullable=False),

@@ -167,6 +167,16 @@ async def principal_of_login(
     )
 
 
+async def login_of_page(db: Reader, page_token: str) -> tuple[UUID, UUID, datetime] | None:
+    """(login, user, last used) a page's cookie stands for, ended or not; None where there is none."""
+    row = await db.first(
+        sa.select(logins.c.id, logins.c.user_id, logins.c.last_used_at).where(
+            logins.c.page_token_hash == fingerprint(page_token)
+        )
+    )
+    return None if row is None else (row.id, row.user_id, row.last_used_at)
+
+
 async def principal_of_key(db: Reader, api_key: str, *, now: datetime) -> tuple[Principal, datetime | None] | None:
     """Who an API key stands for and when it was last seen; None for a key unknown, revoked or run out."""
     row = await db.first(

@@ -97,6 +97,7 @@ async def sign_in(
     actor: Actor,
     agent: str | None = None,
     totp_code: str | None = None,
+    is_page: bool = False,
 ) -> SignedIn:
     """One hash is checked, whether or not there is such an account, and a failure is written down.
 
@@ -134,7 +135,9 @@ async def sign_in(
             await actions.rehash_password(db, user_id, seen=stored, password_hash=newer_hash)
         user = await queries.user(db, user_id, settings=settings)
         known = Actor("user", user_id, user.roles, address=actor.address, request_id=actor.request_id)
-        tokens = await logins.start(db, settings=settings, user=user, agent=agent, actor=known, now=now)
+        tokens = await logins.start(
+            db, settings=settings, user=user, agent=agent, actor=known, now=now, is_page=is_page
+        )
         is_privileged = bool(user.roles & settings.totp_roles) or bool(
             settings.totp_roles & set((await queries.memberships(db, user_id)).values())
         )

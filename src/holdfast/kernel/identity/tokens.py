@@ -23,6 +23,7 @@ TYPE = "at+jwt"  # RFC 9068: an access token, so that no other JWT of ours can s
 TOKEN_CHARACTERS_MAX = 4096
 API_KEY_PREFIX = "hf_"
 REFRESH_PREFIX = "hfr_"
+PAGE_PREFIX = "hfp_"
 _RANDOM_BYTES = 32
 
 
@@ -104,6 +105,11 @@ def child_of(settings: IdentitySettings, refresh_token: str) -> str:
     """The next one: made of its parent and the secret, so that two tabs get the same and none is stored in plain."""
     mac = secrets.sign(settings.secret, "refresh token", refresh_token.encode())
     return REFRESH_PREFIX + base64.urlsafe_b64encode(mac).decode().rstrip("=")
+
+
+def new_page_token() -> str:
+    """What the cookie of a page holds: opaque, as random as a refresh token, void with its login."""
+    return PAGE_PREFIX + random.token_urlsafe(_RANDOM_BYTES)
 
 
 def new_api_key() -> str:

@@ -62,6 +62,9 @@ class Tokens:
     access_seconds: int
     refresh_token: str
     refresh_expires_at: datetime
+    #: for the cookie of pages, where one was asked for, good until the login ends
+    page_token: str | None = None
+    login_expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
