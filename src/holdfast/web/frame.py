@@ -106,7 +106,7 @@ def build(
     is_demo: bool = False,
     is_reloading: bool = False,
 ) -> Frame:
-    """A frame. `pay_origins`: where a form may lead (payment pages). `is_reloading`: templates that change are read anew."""
+    """A frame. `pay_origins`: where a form may lead (payment pages). `is_reloading`: templates are read anew."""
     loaders = {"web": TEMPLATES, **product_templates}
     environment = Environment(
         loader=PrefixLoader({name: FileSystemLoader(folder) for name, folder in loaders.items()}),

@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from holdfast.kernel import identity
 from holdfast.kernel.audit import Actor
-from holdfast.kernel.identity import Caller, Identity, ProfileChange, customer, own_id
+from holdfast.kernel.identity import Caller, Identity, ProfileChange, account_owner, own_id
 from holdfast.kit import clock
 from holdfast.kit.db import Database, Transaction
 from holdfast.kit.errors import Error
@@ -39,13 +39,13 @@ _AT = {"weak_password": "new_password", "wrong_password": "old_password"}
 
 
 @router.get("/account")
-@allow(customer)
+@allow(account_owner)
 async def account_page(request: Request, database: Db, settings: Identity, caller: Caller) -> Response:
     return await _shown(request, database, settings, caller)
 
 
 @router.post("/account/profile")
-@allow(customer)
+@allow(account_owner)
 @raw(limit=FORM_BYTES_MAX)
 @unkeyed("the version that was read makes a repeat harmless")
 async def change_profile(request: Request, database: Db, settings: Identity, caller: Caller) -> Response:
@@ -76,7 +76,7 @@ async def change_profile(request: Request, database: Db, settings: Identity, cal
 
 
 @router.post("/account/password")
-@allow(customer)
+@allow(account_owner)
 @raw(limit=FORM_BYTES_MAX)
 @unkeyed("asks for a proof that a repeat brings again")
 async def change_password(request: Request, database: Db, settings: Identity, caller: Caller) -> Response:
@@ -98,7 +98,7 @@ async def change_password(request: Request, database: Db, settings: Identity, ca
 
 
 @router.post("/account/logins/{id}/end")
-@allow(customer)
+@allow(account_owner)
 @raw(limit=FORM_BYTES_MAX)
 @unkeyed("a login ends once")
 async def end_login(request: Request, database: Db, caller: Caller) -> Response:
