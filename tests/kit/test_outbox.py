@@ -150,12 +150,18 @@ async def test_a_relay_takes_a_batch_and_leaves_the_rest_for_the_next(database: 
 
 
 async def test_a_change_is_told_once_for_its_number(database: Database) -> None:
-    inventory_id = new_id()
+    inventory_id, layout_id = new_id(), new_id()
 
     async def change(seq: int) -> None:
         async with database.transaction() as db:
             await outbox.publish_change(
-                db, inventory_id=inventory_id, seq=seq, states=[[3, "held", NOON], [4, "free", None]], now=NOON
+                db,
+                inventory_id=inventory_id,
+                seq=seq,
+                states=[[3, "held", NOON], [4, "free", None]],
+                state="on_sale",
+                layout_id=layout_id,
+                now=NOON,
             )
 
     await change(1)
@@ -165,7 +171,11 @@ async def test_a_change_is_told_once_for_its_number(database: Database) -> None:
 
     changes = await rows(database, outbox.outbox)
     assert [(row.seq, row.kind) for row in changes] == [(1, "inventory.changed"), (2, "inventory.changed")]
-    assert changes[0].payload == {"states": [[3, "held", "2027-05-01T12:00:00+00:00"], [4, "free", None]]}
+    assert changes[0].payload == {
+        "states": [[3, "held", "2027-05-01T12:00:00+00:00"], [4, "free", None]],
+        "state": "on_sale",
+        "layout_id": str(layout_id),
+    }
     assert await relay(database) == 0
 
 

@@ -19,13 +19,14 @@ from holdfast.app.house import API, House
 from holdfast.app.products import PRODUCTS
 from holdfast.app.settings import Settings
 from holdfast.gateways.sandbox import SandboxSettings, create_sandbox, running
-from holdfast.kernel import identity
+from holdfast.kernel import identity, realtime
 from holdfast.kernel.audit import api as audit_api
 from holdfast.kernel.checkout import api as checkout_api
 from holdfast.kernel.identity import api as identity_api
 from holdfast.kernel.inventory import api as inventory_api
 from holdfast.kernel.payments import Gateway
 from holdfast.kernel.product import Product
+from holdfast.kernel.realtime import api as realtime_api
 from holdfast.kernel.tickets import api as tickets_api
 from holdfast.kit import http, openapi, problems
 from holdfast.kit.db import Database
@@ -109,6 +110,14 @@ def _hand_over(app: FastAPI, ours: House) -> None:
     app.state.return_addresses = ours.settings.return_addresses
     app.state.hold_bucket = ours.hold_bucket
     app.state.has_unfinished_business = house.unfinished_business
+    app.state.hub = realtime.Hub(
+        ours.database,
+        realtime.RealtimeSettings(
+            sockets_max=ours.settings.sockets_max, sockets_per_address_max=ours.settings.sockets_per_address_max
+        ),
+    )
+    app.state.own_origin = ours.settings.origin
+    app.state.socket_origins = frozenset({ours.settings.origin, *ours.settings.cors_origins})
     app.state.sandbox_inside = None
 
 
@@ -125,6 +134,14 @@ def _mount(app: FastAPI, ours: House) -> None:
     if root is not None:  # the same operations again: described once, under the product's own name
         app.include_router(root.api, prefix=API, include_in_schema=False)
     app.include_router(identity_api.well_known)
+    app.include_router(realtime_api.router, prefix=API)
+    app.include_router(realtime_api.router)
+    for product in ours.products.all:
+        if product.sockets is not None:
+            app.include_router(product.sockets, prefix=f"{API}/{product.name}")
+    if root is not None and root.sockets is not None:
+        app.include_router(root.sockets, prefix=API)
+        app.include_router(root.sockets)
     _mount_pages(app, ours)
     http.check_routes(app, besides=frozenset({OPENAPI_PATH}))
     if is_sandbox_allowed and settings.has_sandbox_inside:
@@ -195,6 +212,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     ours: House = app.state.house
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(ours.close)
+        await stack.enter_async_context(app.state.hub.running())
         if app.state.sandbox_inside is not None:
             await stack.enter_async_context(running(app.state.sandbox_inside))
         if ours.settings.with_worker:

@@ -114,6 +114,9 @@ class Settings(BaseSettings):
 
     letters_folder: Path | None = Field(None, description="where e-mails and codes are put; default: in the folder")
 
+    sockets_max: int = Field(5_000, ge=1, description="sockets that one process keeps open")
+    sockets_per_address_max: int = Field(100, ge=1, description="sockets from one caller's address")
+
     bcrypt_cost: int = Field(12, ge=4, le=16, description="of passwords; each step doubles the time of a sign-in")
     holds_per_user_and_minute: int = Field(30, ge=1, description="holds that one account may ask for")
     sign_ins_per_account: int = Field(10, ge=1, description="tries to sign in to one account within the window")

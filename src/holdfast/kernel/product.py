@@ -50,6 +50,8 @@ class Product:
 
     name: str
     api: APIRouter
+    #: what they watch, beside the API and without its base path where it is the root product
+    sockets: APIRouter | None = None
     #: what people look at, at /<name>/…, made of the templates in that folder; `title` leads there
     pages: APIRouter | None = None
     templates: Path | None = None

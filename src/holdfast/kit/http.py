@@ -17,8 +17,9 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi import routing as fastapi_routing
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
+from starlette.routing import WebSocketRoute
 
 from holdfast.kit import bodies, problems
 from holdfast.kit.bodies import MalformedForm, problem_at, raw_body
@@ -167,9 +168,10 @@ def check_routes(app: FastAPI, *, besides: frozenset[str] = frozenset()) -> None
     """Called once all routers are in: a route without a policy is a bug. `besides`: paths of pictures and documents."""
     bare = [f"{method} {path}" for method, path, declared in _routes(app) if declared is None and path not in besides]
     assert not bare, f"these routes are not of kit.http.Router and declare no policy: {bare}"
+    sockets_with_policies(app)
 
 
-def path_id(request: Request, name: str) -> UUID:
+def path_id(request: HTTPConnection, name: str) -> UUID:
     """The id in the path, for a look-up; MalformedId (422) where it is none."""
     text = str(request.path_params[name])
     try:
@@ -256,8 +258,21 @@ def _finished(response: Response, declared: Declaration, key: IdempotencyKey | N
     return response
 
 
+def sockets_with_policies(app: FastAPI) -> list[tuple[str, str]]:
+    """(path, name of the policy) of every socket, for the same matrix; one without a policy is a bug."""
+    found = []
+    for context in iter_route_contexts(app.routes):
+        if isinstance(context.original_route, WebSocketRoute):
+            policy = declaration_of(context.original_route.endpoint).policy
+            assert policy is not None, f"{context.path} declares no policy: put @allow(...) under the socket"
+            found.append((context.path or "", policy.name))
+    return found
+
+
 def _routes(app: FastAPI) -> Iterator[tuple[str, str, Declaration | None]]:
     for context in iter_route_contexts(app.routes):
+        if isinstance(context.original_route, WebSocketRoute):
+            continue
         declared = declaration_of(context.endpoint) if isinstance(context.original_route, Route) else None  # type: ignore[arg-type]
         for method in sorted(context.methods or {"*"}):
             yield method, context.path or "", declared
@@ -297,6 +312,7 @@ __all__ = [
     "raw",
     "raw_body",
     "routes_with_policies",
+    "sockets_with_policies",
     "unkeyed",
     "versioned",
 ]

@@ -14,7 +14,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from holdfast.kit import clock, jobs
-from holdfast.kit.db import Database, Id, Json, Moment, Transaction, metadata
+from holdfast.kit.db import Database, Id, Json, Moment, Reader, Transaction, metadata
 from holdfast.kit.ids import new_id
 
 INVENTORY_CHANGED = "inventory.changed"
@@ -85,18 +85,74 @@ async def publish(
 
 
 async def publish_change(
-    db: Transaction, *, inventory_id: UUID, seq: int, states: Sequence[Sequence[Any]], now: datetime
+    db: Transaction,
+    *,
+    inventory_id: UUID,
+    seq: int,
+    states: Sequence[Sequence[Any]],
+    state: str,
+    layout_id: UUID,
+    now: datetime,
 ) -> None:
-    """The change of an inventory at `seq`: `states` assigns [slot, state, until] and may be repeated without harm."""
+    """The change of an inventory at `seq`: `states` assigns [slot, state, until] and may be repeated without harm.
+
+    `state` and `layout_id` are the inventory's own after the change.
+    """
     await db.execute(
         sa.insert(outbox).values(
             id=new_id(),
             kind=INVENTORY_CHANGED,
             inventory_id=inventory_id,
             seq=seq,
-            payload={"states": [[slot, state, _plain(until)] for slot, state, until in states]},
+            payload={
+                "states": [[slot, looks, _plain(until)] for slot, looks, until in states],
+                "state": state,
+                "layout_id": str(layout_id),
+            },
             at=now,
         )
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Change:
+    """One change of one inventory, as `publish_change` wrote it."""
+
+    inventory_id: UUID
+    seq: int
+    states: Sequence[tuple[int, str, datetime | None]]
+    state: str
+    layout_id: UUID | None
+    at: datetime
+
+
+async def changes_after(db: Reader, seen: Mapping[UUID, int], *, limit: int) -> list[Change]:
+    """What happened to these inventories (id -> seq last seen) since, in the order of each one's `seq`."""
+    if not seen:
+        return []
+    newer = [sa.and_(outbox.c.inventory_id == inventory_id, outbox.c.seq > seq) for inventory_id, seq in seen.items()]
+    rows = await db.all(
+        sa.select(outbox.c.inventory_id, outbox.c.seq, outbox.c.payload, outbox.c.at)
+        .where(outbox.c.kind == sa.literal_column(f"'{INVENTORY_CHANGED}'"), sa.or_(*newer))
+        .order_by(outbox.c.inventory_id, outbox.c.seq)
+        .limit(limit)
+    )
+    return [_change(row) for row in rows]
+
+
+def _change(row: sa.Row[Any]) -> Change:
+    states = [
+        (slot, looks, None if until is None else datetime.fromisoformat(until))
+        for slot, looks, until in row.payload["states"]
+    ]
+    layout_id = row.payload.get("layout_id")  # rows of before it was written have none
+    return Change(
+        row.inventory_id,
+        row.seq,
+        states,
+        row.payload.get("state", ""),
+        None if layout_id is None else UUID(layout_id),
+        row.at,
     )
 
 

@@ -15,15 +15,19 @@ from holdfast.app.house import House
 from holdfast.app.main import create_app
 from holdfast.app.products import PRODUCTS
 from holdfast.app.settings import Settings
-from holdfast.kernel import ledger
+from holdfast.kernel import ledger, realtime
+from holdfast.kernel.audit import Actor
+from holdfast.kit import clock
 from holdfast.kit import migrate as migrations
 from holdfast.kit.checks import Breach
+from holdfast.kit.db import Transaction
 from holdfast.kit.money import Money
 
 
 def add_to(app: typer.Typer) -> None:
     for command in (migrate, seed, check, openapi):
         app.command()(command)
+    app.command("new-epoch")(new_epoch)
     app.command("ledger")(show_ledger)
 
 
@@ -49,6 +53,21 @@ def migrate(
         work(settings, seeding.default_provider)
         words = f"Migrated to {migrations.head()}" if missing else "Nothing to migrate"
         screen.say(words, value={"before": before, "current": migrations.head(), "done": missing})
+
+
+def new_epoch(*, database: DatabaseUrl = None, json: Json = False) -> None:
+    """After a restore or failover: every watcher of a live map begins anew."""
+    screen = Screen(is_json=json)
+
+    async def begin(house: House) -> int:
+        async def write(db: Transaction) -> int:
+            return await realtime.begin_epoch(db, actor=Actor.system(), now=await clock.moment(db))
+
+        return await house.database.run(write)
+
+    with settings_for(database) as settings:
+        epoch = work(settings, begin)
+        screen.say(f"Epoch {epoch} began", value={"epoch": epoch})
 
 
 def seed(

@@ -126,6 +126,16 @@ async def unpaid_stretches(
     return stretches
 
 
+async def ids_of_owners(db: Reader, inventory_id: UUID, owner_ids: Sequence[UUID]) -> dict[UUID, UUID]:
+    """The holds that these people have or had here: hold -> owner."""
+    rows = await db.all(
+        sa.select(holds.c.id, holds.c.owner_id).where(
+            holds.c.inventory_id == inventory_id, holds.c.owner_id.in_(owner_ids)
+        )
+    )
+    return {row.id: row.owner_id for row in rows}
+
+
 async def of_inventory(
     db: Reader, inventory_id: UUID, *, states: Sequence[str], limit: int, unpaid: bool = False
 ) -> list[UUID]:

@@ -16,6 +16,7 @@ from holdfast.kernel.inventory.checks import CHECKS
 from holdfast.kernel.inventory.claims import Claim, ClaimLost
 from holdfast.kernel.inventory.queries import (
     capacities,
+    claims_with_ends,
     find,
     find_by_serial,
     find_many,
@@ -24,6 +25,7 @@ from holdfast.kernel.inventory.queries import (
     occupied_slots,
     quantities_taken,
     slot_states,
+    slots_of_holds,
 )
 from holdfast.kernel.inventory.turns import SkippedTurn, Turn, set_lock_timeout, turn
 from holdfast.kernel.inventory.values import (
@@ -76,6 +78,7 @@ __all__ = [
     "add_layout",
     "capacities",
     "claims",
+    "claims_with_ends",
     "find",
     "find_by_serial",
     "find_many",
@@ -90,6 +93,7 @@ __all__ = [
     "set_lock_timeout",
     "set_state",
     "slot_states",
+    "slots_of_holds",
     "turn",
     "use_layout",
 ]

@@ -105,6 +105,41 @@ async def slot_states(
     return {row.slot: _state(row.kind, row.expires_at) for row in await db.all(statement)}
 
 
+async def claims_with_ends(
+    db: Reader, inventory_id: UUID
+) -> tuple[list[tuple[int, SlotState, datetime | None]], list[tuple[int, int, datetime | None]]]:
+    """Every claim there is, lapsed unswept ones too: (slot, state, until) and (slot, quantity, until)."""
+    exclusive = await db.all(
+        sa.select(claims.c.slot, claims.c.kind, claims.c.expires_at).where(claims.c.inventory_id == inventory_id)
+    )
+    counted = await db.all(
+        sa.select(quantity_claims.c.slot, quantity_claims.c.quantity, quantity_claims.c.expires_at).where(
+            quantity_claims.c.inventory_id == inventory_id
+        )
+    )
+    return (
+        [(row.slot, _state(row.kind, row.expires_at), row.expires_at) for row in exclusive],
+        [(row.slot, row.quantity, row.expires_at) for row in counted],
+    )
+
+
+async def slots_of_holds(db: Reader, inventory_id: UUID, hold_ids: Sequence[UUID], *, now: datetime) -> dict[int, UUID]:
+    """The slots that these holds claim at that moment, with whose they are."""
+    if not hold_ids:
+        return {}
+    found: dict[int, UUID] = {}
+    for table in (claims, quantity_claims):
+        rows = await db.all(
+            sa.select(table.c.slot, table.c.hold_id).where(
+                table.c.inventory_id == inventory_id,
+                table.c.hold_id.in_(hold_ids),
+                sa.or_(table.c.expires_at.is_(None), table.c.expires_at > now),
+            )
+        )
+        found |= {row.slot: row.hold_id for row in rows}
+    return found
+
+
 async def occupied_slots(db: Reader, inventory_ids: Sequence[UUID], *, now: datetime) -> dict[UUID, list[int]]:
     """The exclusive slots taken at that moment of each of these inventories, in one scan."""
     rows = await db.all(

@@ -74,7 +74,7 @@ class SkippedTurn(Exception):
 
 
 async def _close(taken: Turn) -> None:
-    db, inventory, now = taken.db, taken.inventory, taken.now
+    db, inventory, now = taken.db, taken.inventory, taken.now  # as it is after what was set
     changed = bool(taken.states) or taken.visible
     seq: int | None = inventory.seq
     if changed or taken.facts:
@@ -86,7 +86,15 @@ async def _close(taken: Turn) -> None:
         assert seq is not None
     if changed:
         states = [(slot, state, until) for slot, (state, until) in sorted(taken.states.items())]
-        await outbox.publish_change(db, inventory_id=inventory.id, seq=seq or 0, states=states, now=now)
+        await outbox.publish_change(
+            db,
+            inventory_id=inventory.id,
+            seq=seq or 0,
+            states=states,
+            state=inventory.state,
+            layout_id=inventory.layout_id,
+            now=now,
+        )
     for fact in taken.facts:
         await outbox.publish(db, fact, now=now, inventory_id=inventory.id, seq=seq)
 

@@ -2,12 +2,14 @@
 
 from holdfast.kernel.product import Product, Seed
 from holdfast.products.bus import api, present, queries, seeds, tasks
+from holdfast.products.bus.api import sockets
 
 STATUSES_EVERY_SECONDS = 30
 
 product = Product(
     name="bus",
     api=api.router,
+    sockets=sockets.router,
     present=present.PRESENTERS,
     rows=queries.occurrences,
     every={"bus.statuses": (STATUSES_EVERY_SECONDS, tasks.move_statuses)},

@@ -1,0 +1,8 @@
+"""Show every change of an inventory to whoever watches it, in order, at once; and each lapse at its moment."""
+
+from holdfast.kernel.realtime.actions import begin_epoch
+from holdfast.kernel.realtime.hub import Hub
+from holdfast.kernel.realtime.sockets import attend, watching
+from holdfast.kernel.realtime.values import FRAME_BYTES_MAX, Channel, Position, RealtimeSettings
+
+__all__ = ["FRAME_BYTES_MAX", "Channel", "Hub", "Position", "RealtimeSettings", "attend", "begin_epoch", "watching"]

@@ -1,0 +1,150 @@
+"""Who watches an inventory, and what each of them was told last.
+
+All watchers of one channel are sent the same bytes, encoded once; only who is signed in gets a message of their own,
+with `held_by_me`. A watcher who falls behind is sent one snapshot instead of all it missed.
+"""
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from uuid import UUID
+
+from holdfast.kernel.realtime.values import Channel, Message, PlaceLook, Position
+from holdfast.kernel.realtime.views import View
+
+
+class Watcher:
+    """One socket's place in an audience: a bounded queue of what it is still to be sent."""
+
+    def __init__(self, audience: "Audience", *, queue_max: int) -> None:
+        self.audience = audience
+        self.owner_id: UUID | None = None
+        #: the slots that were theirs when they were last told
+        self.slots: frozenset[int] = frozenset()
+        self.is_behind = False
+        self._queue: deque[str] = deque()
+        self._queue_max = queue_max
+        self._has_news = asyncio.Event()
+
+    def put(self, text: str) -> None:
+        """Queue it; who has too much waiting forgets all of it and is resynced."""
+        if len(self._queue) >= self._queue_max:
+            self.resync()
+        elif not self.is_behind:
+            self._queue.append(text)
+            self._has_news.set()
+
+    def resync(self) -> None:
+        """What waits is void: the next message is a snapshot."""
+        self._queue.clear()
+        self.is_behind = True
+        self._has_news.set()
+
+    async def next(self, *, patience: float) -> str | None:
+        """The next message, a snapshot where one is due; None where nothing came in so many seconds."""
+        try:
+            async with asyncio.timeout(patience):
+                await self._has_news.wait()
+        except TimeoutError:
+            return None
+        if self.is_behind:
+            self.is_behind = False
+            text = self.audience.snapshot_for(self)
+        else:
+            text = self._queue.popleft()
+        if not self._queue:
+            self._has_news.clear()
+        return text
+
+
+class Audience:
+    """The watchers of one channel. `now` in every message is the server's clock."""
+
+    def __init__(self, channel: Channel, view: View, *, epoch: int, now: datetime) -> None:
+        self.channel = channel
+        self.watchers: set[Watcher] = set()
+        self.now = now
+        self._begin(view, epoch)
+
+    def _begin(self, view: View, epoch: int) -> None:
+        self.view, self.epoch, self.seq = view, epoch, view.seq
+        self.looks: dict[int, PlaceLook] = view.look(self.channel)
+
+    def restart(self, view: View, *, epoch: int, now: datetime) -> None:
+        """The inventory was read anew: everybody gets a snapshot."""
+        self.now = now
+        self._begin(view, epoch)
+        for watcher in self.watchers:
+            watcher.resync()
+
+    def tell(self, touched: Collection[int], mine: Mapping[UUID, frozenset[int]], *, now: datetime) -> bool:
+        """Tell of what changed in these places since it was last told; whether there was anything to tell."""
+        self.now = now
+        after, self.seq = self.seq, self.view.seq
+        changed = self.view.look(self.channel, touched)
+        if after == self.seq:  # by time alone; a change says all it touched, also to who lost the news of a lapse
+            changed = {number: look for number, look in changed.items() if self.looks[number] != look}
+            if not changed:
+                return False
+        self.looks.update(changed)
+        kind: Message = {"type": "changes", "after": self._position(after)} if after != self.seq else {"type": "lapsed"}
+        public = _encoded(self._message(kind, self._told(changed)))
+        for watcher in self.watchers:
+            if watcher.owner_id is None:
+                watcher.put(public)
+            else:
+                watcher.put(_encoded(self._message(kind, self._told_to(watcher, changed, mine))))
+        return True
+
+    def snapshot_for(self, watcher: Watcher) -> str:
+        """Everything as it is now."""
+        places = self._told(self.looks)
+        if watcher.owner_id is not None:
+            for place, number in zip(places, self.looks, strict=True):
+                place["held_by_me"] = self.view.is_mine(self.channel, number, watcher.slots)
+        return _encoded(self._message({"type": "snapshot"}, places))
+
+    def catch_up(self, watcher: Watcher, *, since: Position, slots: Iterable[int]) -> None:
+        """Tell one watcher what changed since a position it named: `slots` of all changes from there to here."""
+        touched = self.view.places_of([*slots, *self.view.lapsed_unswept])
+        places = self._told({number: look for number, look in self.looks.items() if number in touched})
+        watcher.put(_encoded(self._message({"type": "changes", "after": str(since)}, places)))
+
+    def ping(self) -> str:
+        """Nothing happened; who sees by it that something was lost asks."""
+        return _encoded(self._message({"type": "ping"}, None))
+
+    def _told(self, looks: Mapping[int, PlaceLook]) -> list[dict[str, object]]:
+        return [self.view.told(number, look) for number, look in looks.items()]
+
+    def _told_to(
+        self, watcher: Watcher, changed: Mapping[int, PlaceLook], mine: Mapping[UUID, frozenset[int]]
+    ) -> list[dict[str, object]]:
+        """What changed for this watcher: looks, and whether a place is theirs."""
+        assert watcher.owner_id is not None
+        before, watcher.slots = watcher.slots, mine.get(watcher.owner_id, frozenset())
+        numbers = sorted({*changed, *self.view.places_of(before ^ watcher.slots)} & self.looks.keys())
+        return [
+            self.view.told(number, self.looks[number])
+            | {"held_by_me": self.view.is_mine(self.channel, number, watcher.slots)}
+            for number in numbers
+        ]
+
+    def _message(self, kind: Message, places: list[dict[str, object]] | None) -> Message:
+        message = dict(kind)
+        if self.channel.subject is not None:
+            message[self.channel.subject] = str(self.channel.inventory_id)
+        message |= {"inventory_id": str(self.channel.inventory_id), "position": self._position(self.seq)}
+        if places is not None:
+            message["seats"] = places
+        message |= {"available_seats": self.view.available(self.looks, self.channel), "state": self.view.state}
+        return {**message, "server_time": self.now.isoformat().replace("+00:00", "Z")}
+
+    def _position(self, seq: int) -> str:
+        return str(Position(self.epoch, seq))
+
+
+def _encoded(message: Message) -> str:
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,104 @@
+"""The reference client in Python: keeps a map of places equal to the server's, whatever the network does.
+
+async with Watching("ws://127.0.0.1:8000/api/v1/ws/inventories/…") as live:
+    async for message in live:
+        print(live.places, live.available)
+"""
+
+import asyncio
+import contextlib
+import json
+import random
+from collections.abc import AsyncIterator, Callable
+from types import TracebackType
+from typing import Any, Self
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+POLICY = 1008
+_BACKOFF_SECONDS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
+
+
+class Refused(Exception):
+    """The server will not have this client: a void token, an unknown inventory, a broken rule."""
+
+
+class Watching:
+    """One watched inventory. `places`: seat_id -> {seat_id, seat_number, status, …} as last told.
+
+    `loses(message)` says of a message that came whether it is to be lost on the way: how a test shows that clients
+    whose messages get lost end equal all the same.
+    """
+
+    def __init__(
+        self, url: str, *, token: str | None = None, loses: Callable[[dict[str, Any]], bool] | None = None
+    ) -> None:
+        self.url, self.token, self._loses = url, token, loses
+        self.places: dict[str, dict[str, Any]] = {}
+        self.position: str | None = None
+        self.available = 0
+        self.state: str | None = None
+        self.resyncs = 0
+        self._connection: ClientConnection | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if self._connection is not None:
+            await self._connection.close()
+
+    async def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
+        """Every message once it was applied. Reconnects until told otherwise. Refused."""
+        failures = 0
+        while True:
+            try:
+                async for message in self._connected():
+                    failures = 0
+                    yield message
+            except ConnectionClosed as closed:
+                if closed.rcvd is not None and closed.rcvd.code == POLICY:
+                    raise Refused(closed.rcvd.reason) from None
+            except OSError:
+                pass  # not there yet, or no more
+            pause = _BACKOFF_SECONDS[min(failures, len(_BACKOFF_SECONDS) - 1)]
+            failures += 1
+            await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
+
+    async def _connected(self) -> AsyncIterator[dict[str, Any]]:
+        async with connect(self.url, open_timeout=20, compression=None) as connection:
+            self._connection = connection
+            if self.token is not None:
+                await connection.send(json.dumps({"type": "authenticate", "token": self.token}))
+            async for text in connection:
+                message = json.loads(text)
+                if self._loses is not None and self._loses(message):
+                    continue
+                if await self._take(connection, message):
+                    yield message
+            raise ConnectionClosed(connection.protocol.close_rcvd, connection.protocol.close_sent)
+
+    async def _take(self, connection: ClientConnection, message: dict[str, Any]) -> bool:
+        """Apply it; where something before it is missing, ask for that instead."""
+        if message["type"] == "snapshot":
+            self.places = {place["seat_id"]: place for place in message["seats"]}
+        elif message["type"] == "changes" and message["after"] != self.position:
+            self.resyncs += 1
+            with contextlib.suppress(ConnectionClosed):
+                await connection.send(json.dumps({"since": self.position or ""}))
+            return False
+        elif message["type"] in {"changes", "lapsed"}:
+            for place in message["seats"]:
+                self.places[place["seat_id"]] = {**self.places.get(place["seat_id"], {}), **place}
+        elif (message["position"], message["available_seats"]) != (self.position, self.available):
+            # a ping tells where the stream is: nothing stays lost
+            await connection.send(json.dumps({"since": self.position or ""}))
+            return False
+        else:
+            return True
+        self.position = message["position"]
+        self.available, self.state = message["available_seats"], message["state"]
+        return True

@@ -1,0 +1,123 @@
+// Watch an inventory: a snapshot, then every change in order. Reconnects by itself, and never shows what it missed.
+//
+//   const live = new LiveInventory("/api/v1/ws/inventories/…");
+//   live.addEventListener("changes", ({ detail }) => …);   // [{ seat_id, seat_number, before, after, held_by_me }]
+//   live.start();
+//
+// Events: `snapshot`, `changes` (also for claims that lapsed), `online`, `offline`, `refused` (it will not try again).
+
+const BACKOFF_MS = [250, 500, 1000, 2000, 5000, 10000];
+const SILENCE_MS = 45000; // the server speaks every 20 s
+const REFUSED = 1008;
+
+export class LiveInventory extends EventTarget {
+  constructor(url, { token } = {}) {
+    super();
+    const address = new URL(url, document.baseURI);
+    address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+    this.url = address;
+    this.token = token;
+    this.seats = new Map(); // seat_id -> { seat_id, seat_number, status, available?, held_by_me? }
+    this.available = 0;
+    this.position = null;
+    this.isOnline = false;
+    this.offset = 0;
+    this.failures = 0;
+  }
+
+  start() {
+    this.isWanted = true;
+    this.connect();
+    this.onNetwork = () => { if (!this.isOnline) this.connect(); };
+    addEventListener("online", this.onNetwork);
+  }
+
+  stop() {
+    this.isWanted = false;
+    removeEventListener("online", this.onNetwork);
+    clearTimeout(this.retry);
+    clearTimeout(this.silence);
+    this.socket?.close();
+  }
+
+  /** Milliseconds since 1970 by the server's clock. */
+  serverNow() { return Date.now() + this.offset; }
+
+  connect() {
+    clearTimeout(this.retry);
+    if (this.socket && this.socket.readyState <= WebSocket.OPEN) return;
+    const socket = this.socket = new WebSocket(this.url);
+    socket.onopen = () => {
+      if (this.token) socket.send(JSON.stringify({ type: "authenticate", token: this.token }));
+      this.listen();
+    };
+    socket.onmessage = ({ data }) => { this.listen(); this.take(JSON.parse(data)); };
+    socket.onclose = ({ code }) => { if (socket === this.socket) this.lost(code); };
+  }
+
+  /** A connection that fell silent is no connection. */
+  listen() {
+    clearTimeout(this.silence);
+    this.silence = setTimeout(() => this.socket.close(), SILENCE_MS);
+  }
+
+  lost(code) {
+    clearTimeout(this.silence);
+    if (this.isOnline) { this.isOnline = false; this.tell("offline"); }
+    if (!this.isWanted) return;
+    if (code === REFUSED) { this.isWanted = false; this.tell("refused"); return; }
+    const pause = BACKOFF_MS[Math.min(this.failures++, BACKOFF_MS.length - 1)];
+    this.retry = setTimeout(() => this.connect(), pause * (0.5 + Math.random()));
+  }
+
+  take(message) {
+    this.offset = Date.parse(message.server_time) - Date.now();
+    if (message.type === "snapshot") this.begin(message);
+    else if (message.type === "changes" && message.after !== this.position) this.ask();
+    else if (message.type === "changes" || message.type === "lapsed") this.change(message);
+    else if (message.position !== this.position || message.available_seats !== this.available) this.ask();
+  }
+
+  begin(message) {
+    const before = this.seats;
+    this.seats = new Map(message.seats.map((seat) => [seat.seat_id, seat]));
+    this.settle(message);
+    this.failures = 0;
+    if (!this.isOnline) { this.isOnline = true; this.tell("online"); }
+    this.tell("snapshot", message);
+    const changed = message.seats
+      .filter((seat) => before.has(seat.seat_id) && !isSame(before.get(seat.seat_id), seat))
+      .map((seat) => changeOf(before.get(seat.seat_id), seat));
+    if (changed.length) this.tell("changes", changed);
+  }
+
+  change(message) {
+    const changed = message.seats.map((seat) => {
+      const before = this.seats.get(seat.seat_id);
+      const after = { ...before, ...seat };
+      this.seats.set(seat.seat_id, after);
+      return changeOf(before, after);
+    });
+    this.settle(message);
+    this.tell("changes", changed);
+  }
+
+  settle(message) {
+    this.position = message.position;
+    this.available = message.available_seats;
+    this.state = message.state;
+  }
+
+  /** Something between was missed: ask for it; a snapshot comes where it can't be told. */
+  ask() { this.socket.send(JSON.stringify({ since: this.position ?? "" })); }
+
+  tell(type, detail) { this.dispatchEvent(new CustomEvent(type, { detail })); }
+}
+
+function isSame(one, other) {
+  return one.status === other.status && one.available === other.available && one.held_by_me === other.held_by_me;
+}
+
+function changeOf(before, after) {
+  return { ...after, before: before?.status ?? null, after: after.status };
+}
