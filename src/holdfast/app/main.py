@@ -168,7 +168,7 @@ def _mount_pages(app: FastAPI, ours: House) -> None:
     app.include_router(web_pages.router)
     for product in ours.products.all:
         if product.pages is not None:
-            app.include_router(product.pages, prefix=f"/{product.name}")
+            app.include_router(product.pages)
     if ours.settings.environment != "production":
         app.include_router(styleguide.router)
     app.add_exception_handler(HTTPException, _nothing_there)

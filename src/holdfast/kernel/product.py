@@ -52,10 +52,12 @@ class Product:
     api: APIRouter
     #: what they watch, beside the API and without its base path where it is the root product
     sockets: APIRouter | None = None
-    #: what people look at, at /<name>/…, made of the templates in that folder; `title` leads there
+    #: what people look at, by whole paths below /<name>, made of the templates in that folder; `title` leads there
     pages: APIRouter | None = None
     templates: Path | None = None
     title: str = ""
+    #: the page on which the places of a hold that ended can be tried for once more
+    try_again: Callable[[Any], str] | None = None
     present: Mapping[type, Presenter] = field(default_factory=dict)
     rows: Callable[[Reader, Sequence[UUID]], Awaitable[Rows]] = _no_rows
     on: Mapping[type[Fact], Callable[[Database], Handler]] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime, format_time, format_timedelta
 from babel.numbers import format_currency, format_decimal
+from babel.units import format_unit
 from jinja2 import Environment, FileSystemLoader, PrefixLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from starlette.requests import Request
@@ -227,6 +228,14 @@ def _lasting(seconds: int, locale: str) -> str:
     return format_timedelta(seconds, threshold=1.4, locale=locale)
 
 
+def _hours(seconds: int, locale: str) -> str:
+    """{{ 5400 | hours }}: "1 hr, 30 mins", exactly."""
+    hours, minutes = divmod(seconds // 60, 60)
+    parts = [format_unit(hours, "duration-hour", "short", locale=locale)] if hours else []
+    parts += [format_unit(minutes, "duration-minute", "short", locale=locale)] if minutes or not hours else []
+    return " ".join(parts)
+
+
 _FILTERS = {
     "money": _money,
     "minor": _minor,
@@ -236,4 +245,5 @@ _FILTERS = {
     "clock": _clock,
     "day": _day,
     "lasting": _lasting,
+    "hours": _hours,
 }

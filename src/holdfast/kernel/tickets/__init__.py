@@ -2,6 +2,7 @@
 
 from holdfast.kernel.tickets.actions import cancel, issue, use, used_items
 from holdfast.kernel.tickets.checks import CHECKS
+from holdfast.kernel.tickets.printing import document, issuer, pdf, token
 from holdfast.kernel.tickets.qr import qr_svg
 from holdfast.kernel.tickets.queries import find, of_bookings
 from holdfast.kernel.tickets.signing import TicketKey, new_nonce, read, sign
@@ -36,13 +37,17 @@ __all__ = [
     "TicketNotFound",
     "TicketUnreadable",
     "cancel",
+    "document",
     "find",
     "issue",
+    "issuer",
     "new_nonce",
     "of_bookings",
+    "pdf",
     "qr_svg",
     "read",
     "sign",
+    "token",
     "use",
     "used_items",
 ]

@@ -1,7 +1,10 @@
 """Intercity buses: routes, buses, schedules, and seats sold leg by leg."""
 
+from pathlib import Path
+
 from holdfast.kernel.product import Product, Seed
-from holdfast.products.bus import api, present, queries, seeds, tasks
+from holdfast.kit.words import mark
+from holdfast.products.bus import api, pages, present, queries, seeds, tasks
 from holdfast.products.bus.api import sockets
 
 STATUSES_EVERY_SECONDS = 30
@@ -9,6 +12,10 @@ STATUSES_EVERY_SECONDS = 30
 product = Product(
     name="bus",
     api=api.router,
+    pages=pages.router,
+    templates=Path(__file__).with_name("templates"),
+    title=mark("Buses"),
+    try_again=pages.try_again,
     sockets=sockets.router,
     present=present.PRESENTERS,
     rows=queries.occurrences,

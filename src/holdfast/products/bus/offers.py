@@ -138,6 +138,11 @@ def free_places(offer: Offer, part: Part, occupied: Collection[int]) -> list[Pla
     return [place for place in offer.places.places if place.number not in taken]
 
 
+def free_numbers(offer: Offer, part: Part, states: Mapping[int, SlotState]) -> set[int]:
+    """The places of which every leg of the part is free."""
+    return {place.number for place in free_places(offer, part, states.keys())}
+
+
 def count_free(offer: Offer, part: Part | None, occupied: Collection[int]) -> int:
     """`available_seats`: none before the seats are generated, nor where nothing is on sale any more."""
     return len(free_places(offer, part, occupied)) if part is not None and offer.is_selling else 0

@@ -182,6 +182,23 @@ async def free_over(db: Reader, found: Offer, part: Part, *, now: datetime) -> l
     return [place.number for place in offers.free_places(found, part, occupied[found.schedule.id])]
 
 
+async def cities_served(db: Reader, *, now: datetime) -> list[str]:
+    """The cities that anybody can still board or alight in, by name."""
+    rows = await db.all(
+        sa.select(bus_schedule_stops.c.city)
+        .join(bus_schedules, bus_schedules.c.id == bus_schedule_stops.c.schedule_id)
+        .where(
+            bus_schedules.c.arrives_at > now,
+            bus_schedules.c.status.in_(("scheduled", "in_transit")),
+            bus_schedules.c.deleted_at.is_(None),
+        )
+        .distinct()
+        .order_by(bus_schedule_stops.c.city)
+        .limit(500)
+    )
+    return [row.city for row in rows]
+
+
 async def future_schedules(
     db: Reader, *, now: datetime, route_id: UUID | None = None, bus_id: UUID | None = None
 ) -> list[UUID]:
