@@ -97,7 +97,7 @@ async def release(taken: Turn, booking: Booking, *, actor: Actor, reason: str | 
         return False
     details = {"reason": reason} if reason else None
     await _log(taken, booking, actor=actor, action="booking_released", after={"state": "cancelled"}, details=details)
-    taken.tell(BookingReleased(**fields_of(booking)))
+    taken.tell(BookingReleased(**fields_of(booking), by_provider=taken.inventory.state == "cancelled"))
     return True
 
 
@@ -146,7 +146,14 @@ async def cancel(taken: Turn, booking: Booking, quote: Quote, *, actor: Actor, r
             "why": quote.reason,
         },
     )
-    taken.tell(BookingCancelled(**fields_of(booking), cancellation_id=cancellation_id, items=tuple(quote.items)))
+    taken.tell(
+        BookingCancelled(
+            **fields_of(booking),
+            cancellation_id=cancellation_id,
+            items=tuple(quote.items),
+            by_provider=quote.reason == "provider_cancelled",
+        )
+    )
     return await queries.cancellation(taken.db, cancellation_id)
 
 

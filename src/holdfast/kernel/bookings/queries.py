@@ -30,6 +30,11 @@ async def find(db: Reader, booking_id: UUID) -> Booking:
     return found[0]
 
 
+async def find_many(db: Reader, booking_ids: Sequence[UUID]) -> list[Booking]:
+    """Those of them that there are, in no order."""
+    return await _load(db, sa.select(bookings).where(bookings.c.id.in_(booking_ids)))
+
+
 async def of_hold(db: Reader, hold_id: UUID) -> Booking | None:
     """The booking made out of this hold; None while there is none."""
     found = await _load(db, sa.select(bookings).where(bookings.c.hold_id == hold_id))
@@ -96,6 +101,26 @@ async def lapsed(db: Reader, *, now: datetime, limit: int) -> list[tuple[UUID, U
         .limit(limit)
     )
     return [(row.inventory_id, row.id) for row in rows]
+
+
+async def of_owner(db: Reader, inventory_id: UUID, *, owner_id: UUID, limit: int) -> list[Booking]:
+    """What somebody has confirmed in an inventory, oldest first."""
+    mine = (bookings.c.inventory_id == inventory_id, bookings.c.owner_id == owner_id, bookings.c.state == "confirmed")
+    return await _load(db, sa.select(bookings).where(*mine).order_by(bookings.c.id).limit(limit))
+
+
+async def owners(db: Reader, inventory_id: UUID, *, after: UUID | None = None, limit: int) -> list[tuple[UUID, UUID]]:
+    """(owner, their oldest booking) of whoever has a confirmed booking in an inventory, by owner, after `after`."""
+    first = sa.func.min(sa.cast(bookings.c.id, sa.String)).label(
+        "booking_id"
+    )  # as text: not every version compares ids
+    statement = sa.select(bookings.c.owner_id, first).where(
+        bookings.c.inventory_id == inventory_id, bookings.c.owner_id.is_not(None), bookings.c.state == "confirmed"
+    )
+    if after is not None:
+        statement = statement.where(bookings.c.owner_id > after)
+    rows = await db.all(statement.group_by(bookings.c.owner_id).order_by(bookings.c.owner_id).limit(limit))
+    return [(row.owner_id, UUID(row.booking_id)) for row in rows]
 
 
 async def of_inventory(db: Reader, inventory_id: UUID, *, states: Sequence[str], limit: int) -> list[UUID]:

@@ -137,13 +137,18 @@ class BookingExpired(BookingFact):
 
 @dataclass(frozen=True, slots=True)
 class BookingReleased(BookingFact):
-    """A pending booking was given up before it was paid."""
+    """A pending booking was given up before it was paid; `by_provider`: because the occurrence was cancelled."""
+
+    by_provider: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class BookingCancelled(BookingFact):
+    """Items were given up, perhaps the last ones; `by_provider`: because the occurrence was cancelled."""
+
     cancellation_id: UUID
     items: tuple[int, ...]
+    by_provider: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Confirm and late confirm are one code path: what decides is what is read under t
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from holdfast.kernel import bookings, holds, identity, inventory, ledger, payments, refunds, tickets
@@ -101,7 +102,7 @@ async def settle(db: Transaction, payment_id: UUID, state: GatewayPayment, *, cl
         if not await payments.give_up(db, payment, to=state.status, now=taken.now):
             return "unchanged"
         await _allow_another_try(taken, payment, clocks=clocks)
-        taken.tell(_fact(PaymentFailed, payment))
+        taken.tell(PaymentFailed(**_named(payment), is_expired=state.status == "expired"))
         return state.status
 
 
@@ -182,7 +183,7 @@ async def _use_money(taken: Turn, payment: Payment) -> str:
         if await _sell(taken, booking, actor=Actor.system()):
             await payments.allocate(taken.db, payment, amount=payment.captured)
             await _post_capture(taken, payment)
-            taken.tell(_fact(PaymentCompleted, payment))
+            taken.tell(PaymentCompleted(**_named(payment)))
             await end_checkout(taken, booking)  # of another try that is open still: nobody should pay twice
             return "confirmed"
         why = "late"
@@ -334,7 +335,7 @@ async def _send_back(taken: Turn, payment: Payment, booking: Booking, *, why: Wh
         await bookings.expire(taken, booking)
     if booking.state == "pending" and why == "provider_cancelled":
         await bookings.release(taken, booking, actor=Actor.system(), reason="the occurrence was cancelled")
-    taken.tell(MoneyReturned(payment.id, payment.booking_id, payment.inventory_id, payment.user_id, why=why))
+    taken.tell(MoneyReturned(**_named(payment), why=why))
 
 
 async def _allow_another_try(taken: Turn, payment: Payment, *, clocks: Clocks) -> None:
@@ -345,5 +346,11 @@ async def _allow_another_try(taken: Turn, payment: Payment, *, clocks: Clocks) -
         await bookings.extend(taken, booking, until=until)
 
 
-def _fact(kind: type[PaymentCompleted] | type[PaymentFailed], payment: Payment) -> PaymentCompleted | PaymentFailed:
-    return kind(payment.id, payment.booking_id, payment.inventory_id, payment.user_id)
+def _named(payment: Payment) -> dict[str, Any]:
+    """What every fact of a payment names."""
+    return {
+        "payment_id": payment.id,
+        "booking_id": payment.booking_id,
+        "inventory_id": payment.inventory_id,
+        "user_id": payment.user_id,
+    }

@@ -73,6 +73,7 @@ from holdfast.kernel.identity.values import (
     SignedIn,
     Tokens,
     User,
+    UserRegistered,
 )
 from holdfast.kernel.identity.verifications import LETTER_JOB
 
@@ -103,6 +104,7 @@ __all__ = [
     "TotpNeeded",
     "User",
     "UserNotFound",
+    "UserRegistered",
     "VerifiedContactNeeded",
     "WeakPassword",
     "WrongCredentials",

@@ -16,7 +16,8 @@ from holdfast.kernel.identity.errors import AccountDeactivated, EmailTaken, NotT
 from holdfast.kernel.identity.models import provider_members, totp_secrets, user_roles, users
 from holdfast.kernel.identity.models import verifications as verifications_table
 from holdfast.kernel.identity.settings import CUSTOMER, IdentitySettings
-from holdfast.kernel.identity.values import ProfileChange, User
+from holdfast.kernel.identity.values import ProfileChange, User, UserRegistered
+from holdfast.kit import outbox
 from holdfast.kit.db import Transaction
 from holdfast.kit.ids import new_id
 from holdfast.kit.versions import check_version
@@ -74,6 +75,7 @@ async def create_user(
     await _record(
         db, "registered", user_id, actor=actor, now=now, after={"roles": sorted({CUSTOMER, *roles}), "is_active": True}
     )
+    await outbox.publish(db, UserRegistered(user_id, is_verified), now=now)
     if not is_verified:
         await verifications.issue(
             db, settings=settings, user_id=user_id, purpose="verify_email", contact=rules.email_key(email), now=now

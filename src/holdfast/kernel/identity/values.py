@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from holdfast.kit.outbox import Fact
+
 MEMBER_ROLES = ("owner", "manager", "clerk", "scanner", "finance")
 KEY_SCOPES = ("manager", "clerk", "scanner", "finance")
 
@@ -163,3 +165,11 @@ class ProfileChange:
     def values(self) -> dict[str, Any]:
         pairs = {name: getattr(self, name) for name in ("first_name", "last_name", "locale", "zone", "is_active")}
         return {name: value for name, value in pairs.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class UserRegistered(Fact):
+    """An account was opened; `is_verified`: by a seed or the command line, which vouch for its contacts."""
+
+    user_id: UUID
+    is_verified: bool

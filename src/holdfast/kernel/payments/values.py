@@ -126,7 +126,9 @@ class PaymentCompleted(PaymentFact):
 
 @dataclass(frozen=True, slots=True)
 class PaymentFailed(PaymentFact):
-    pass
+    """An attempt to pay came to nothing; `is_expired`: nobody tried, or it was ended, rather than refused."""
+
+    is_expired: bool = False
 
 
 @dataclass(frozen=True, slots=True)

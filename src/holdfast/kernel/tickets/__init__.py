@@ -1,8 +1,8 @@
 """One ticket an item: its signed code, and the page it is printed on."""
 
+from holdfast.kernel.tickets import printing
 from holdfast.kernel.tickets.actions import cancel, issue, use, used_items
 from holdfast.kernel.tickets.checks import CHECKS
-from holdfast.kernel.tickets.printing import document, issuer, pdf, token
 from holdfast.kernel.tickets.qr import qr_svg
 from holdfast.kernel.tickets.queries import find, of_bookings
 from holdfast.kernel.tickets.signing import TicketKey, new_nonce, read, sign
@@ -37,17 +37,14 @@ __all__ = [
     "TicketNotFound",
     "TicketUnreadable",
     "cancel",
-    "document",
     "find",
     "issue",
-    "issuer",
     "new_nonce",
     "of_bookings",
-    "pdf",
+    "printing",
     "qr_svg",
     "read",
     "sign",
-    "token",
     "use",
     "used_items",
 ]

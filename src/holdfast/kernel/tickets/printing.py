@@ -71,7 +71,7 @@ def document(
             )
             for ticket in standing
         ),
-        terms=(*_terms(booking, locale), words["show"]),
+        terms=(*terms(booking, locale), words["show"]),
         locale=locale,
     )
 
@@ -92,7 +92,8 @@ def _end(name: str, moment: datetime, zone: str, locale: Locale) -> End:
     )
 
 
-def _terms(booking: Booking, locale: Locale) -> tuple[str, ...]:
+def terms(booking: Booking, locale: Locale) -> tuple[str, ...]:
+    """A sentence for each step of its cancellation terms that gives something back."""
     hold = booking.hold
     return tuple(
         WORDS[locale]["cancel"].format(

@@ -78,10 +78,10 @@ async def tickets_pdf(request: Request, booking: OwnBooking, database: Db) -> Re
     """All tickets of it, in the viewer's language, to print or keep."""
     async with database.reader() as db:
         issued = (await tickets.of_bookings(db, [booking.id]))[booking.id]
-        issuer = await tickets.issuer(db, booking)
+        issuer = await tickets.printing.issuer(db, booking)
     if all(each.state == "cancelled" for each in issued):
         raise TicketCancelled
-    document = tickets.document(
+    document = tickets.printing.document(
         booking,
         issued,
         issuer=issuer,
@@ -89,7 +89,7 @@ async def tickets_pdf(request: Request, booking: OwnBooking, database: Db) -> Re
         issued_at=max(each.issued_at for each in issued),
         locale=(await viewer_of(request)).locale,
     )
-    pdf = await asyncio.to_thread(tickets.pdf, document)
+    pdf = await asyncio.to_thread(tickets.printing.pdf, document)
     disposition = f'attachment; filename="tickets-{booking.reference}.pdf"'
     return Response(pdf, media_type="application/pdf", headers={"Content-Disposition": disposition})
 
@@ -104,7 +104,7 @@ async def ticket_code(request: Request, booking: OwnBooking, database: Db) -> Re
     ticket = next((each for each in issued if each.id == ticket_id), None)
     if ticket is None:
         raise TicketNotFound
-    picture = tickets.qr_svg(tickets.token(ticket, key=_ticket_key(request)))
+    picture = tickets.qr_svg(tickets.printing.token(ticket, key=_ticket_key(request)))
     return Response(picture, media_type="image/svg+xml")
 
 
