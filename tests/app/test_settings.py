@@ -70,6 +70,10 @@ def test_settings_stay_as_they_were_read() -> None:
         ({"cors_origins": "*"}, "is no origin"),
         ({"trusted_proxies": "everybody"}, "does not appear to be"),
         ({"port": 70_000}, "less than or equal"),
+        ({"smtp_host": "mail.example"}, "HOLDFAST_SMTP_FROM"),
+        ({"smtp_from": "nobody"}, "is no sender such as"),
+        ({"smtp_from": "A <a@b.example>\nBcc: c@d.example"}, "is no sender such as"),
+        ({"sms_url": "https://sms.example"}, "HOLDFAST_SMS_SECRET"),
     ],
 )
 def test_what_cannot_be_is_refused_at_once(wrong: dict[str, Any], words: str) -> None:
@@ -86,7 +90,10 @@ def production(**changes: Any) -> Settings:
     return Settings(**{**good, **changes})
 
 
-ALWAYS = {"HOLDFAST_GATEWAYS names the sandbox", "letters with codes go to files"}
+ALWAYS = {"HOLDFAST_GATEWAYS names the sandbox", "e-mails with codes go to files", "SMS with codes go to files"}
+
+
+SMTP = {"smtp_host": "mail.example", "smtp_from": "Tickets <tickets@example.org>"}
 
 
 def refused(settings: Settings) -> set[str]:
@@ -98,7 +105,7 @@ def test_production_refuses_the_sandbox_and_letters_in_files() -> None:
     with pytest.raises(UnfitForProductionError) as refusal:
         production().check()
 
-    assert len(refusal.value.reasons) == 2
+    assert len(refusal.value.reasons) == 3
     for reason in ALWAYS:
         assert reason in str(refusal.value)
 
@@ -113,6 +120,8 @@ def test_production_refuses_the_sandbox_and_letters_in_files() -> None:
         ({"demo_fast": True}, "HOLDFAST_DEMO_FAST"),
         ({"public_url": "http://tickets.example"}, "plain http"),
         ({"public_url": None}, "plain http"),
+        ({**SMTP, "smtp_security": "none"}, "HOLDFAST_SMTP_SECURITY is none"),
+        ({"sms_url": "http://sms.example/send", "sms_secret": "s"}, "HOLDFAST_SMS_URL is plain http"),
     ],
 )
 def test_production_names_what_is_unsafe(changes: dict[str, Any], words: str) -> None:
@@ -123,11 +132,23 @@ def test_production_takes_plain_http_behind_a_trusted_proxy() -> None:
     assert refused(production(public_url="http://inside.example", trusted_proxies="10.0.0.0/8")) == set()
 
 
+def test_production_takes_letters_that_leave_by_senders() -> None:
+    settings = production(**SMTP, sms_url="https://sms.example/send", sms_secret="s")
+
+    assert settings.refused_in_production() == ["HOLDFAST_GATEWAYS names the sandbox, where nobody pays"]
+
+
+def test_a_relay_on_this_machine_needs_no_encryption() -> None:
+    relay = {"smtp_host": "localhost", "smtp_from": "tickets@example.org", "smtp_security": "none"}
+
+    assert refused(production(**relay)) == set()
+
+
 def test_all_that_is_unsafe_is_named_in_one_error() -> None:
     with pytest.raises(UnfitForProductionError) as refusal:
         production(secret="short", demo_fast=True, public_url=None).check()
 
-    assert len(refusal.value.reasons) == 6
+    assert len(refusal.value.reasons) == 7
 
 
 def test_guards_are_left_out_in_environment_test_alone() -> None:

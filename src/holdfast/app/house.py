@@ -15,12 +15,13 @@ from holdfast.kernel.inventory import Clocks
 from holdfast.kernel.payments import Gateway
 from holdfast.kernel.product import Product, Products
 from holdfast.kernel.tickets import TicketKey
-from holdfast.kit import clock, logs
+from holdfast.kit import clock, logs, smtp
 from holdfast.kit.db import Database, Reader
 from holdfast.kit.guards import Guards
-from holdfast.kit.letters import FileSender, Sender
+from holdfast.kit.letters import ByChannel, FileSender, Sender
 from holdfast.kit.ratelimit import LocalBucket
 from holdfast.kit.secrets import derive
+from holdfast.kit.sms import SmsSender
 
 API = "/api/v1"
 
@@ -74,7 +75,7 @@ def build(
             webhook_base=f"{settings.origin}{API}/payments/webhook",
         ),
         ticket_keys=tuple(TicketKey.from_seed(derive(secret, "tickets")) for secret in settings.secrets),
-        sender=sender or FileSender(settings.letters),
+        sender=sender or _sender(settings),
         hold_bucket=LocalBucket(rate=settings.holds_per_user_and_minute / 60, burst=settings.holds_per_user_and_minute),
         is_database_ours=database is None,
     )
@@ -137,6 +138,28 @@ def _root(settings: Settings, products: tuple[Product, ...]) -> str | None:
         message = f"HOLDFAST_ROOT_PRODUCT names {settings.root_product!r}; there are: {', '.join(names)}"
         raise ValueError(message)
     return settings.root_product
+
+
+def _sender(settings: Settings) -> Sender:
+    """E-mail by SMTP and SMS by the provider where they are set up; into files what is not."""
+    files = FileSender(settings.letters)
+    email: Sender = files
+    if settings.smtp_host is not None:
+        if not smtp.is_installed():
+            message = "HOLDFAST_SMTP_HOST is set, but aiosmtplib is not installed: pip install 'holdfast[smtp]'"
+            raise ValueError(message)
+        email = smtp.SmtpSender(
+            host=settings.smtp_host,
+            port=settings.smtp_port,
+            sender=str(settings.smtp_from),
+            security=settings.smtp_security,
+            username=settings.smtp_username,
+            password=settings.smtp_password.get_secret_value() if settings.smtp_password is not None else None,
+        )
+    sms: Sender = files
+    if settings.sms_url is not None and settings.sms_secret is not None:
+        sms = SmsSender(settings.sms_url, settings.sms_secret.get_secret_value())
+    return ByChannel(email=email, sms=sms)
 
 
 def _gateway(settings: Settings, name: str) -> Gateway:

@@ -3,8 +3,10 @@
 Lists are written with commas. `.env.example` names every variable with its default; a test holds the two together.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from email.utils import parseaddr
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -25,6 +27,8 @@ DEMO_PACE = 10
 KNOWN_SECRET = "known-to-everybody-and-refused-in-production"  # noqa: S105 - that is its point
 KNOWN_SANDBOX_KEY = "sandbox-key-known-to-everybody"
 KNOWN_SANDBOX_SECRET = "sandbox-secret-known-to-everybody"  # noqa: S105 - the same
+
+_THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 Environment = Literal["development", "test", "demo", "production"]
 
@@ -55,6 +59,14 @@ def _origin(text: str) -> str:
 
 def _currency(text: str) -> str:
     return _known(text, exponent)
+
+
+def _sender(text: str) -> str:
+    address = parseaddr(text)[1]
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", address) or not text.isprintable():
+        message = f"{text!r} is no sender such as Tickets <tickets@example.org>"
+        raise ValueError(message)
+    return text
 
 
 def _zone(text: str) -> str:
@@ -112,7 +124,21 @@ class Settings(BaseSettings):
         (SecretStr(KNOWN_SANDBOX_SECRET),), min_length=1, description="what its webhooks are signed with, newest first"
     )
 
-    letters_folder: Path | None = Field(None, description="where e-mails and codes are put; default: in the folder")
+    letters_folder: Path | None = Field(
+        None, description="where letters are put that no sender below takes; default: in the folder"
+    )
+    smtp_host: str | None = Field(None, description="the server that takes our e-mails; without it they go to files")
+    smtp_port: int = Field(587, ge=1, le=65_535, description="its port: 587 with starttls, 465 with tls")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="none: for a relay on this machine alone"
+    )
+    smtp_username: str | None = Field(None, description="whom we sign in as there; without it we don't")
+    smtp_password: SecretStr | None = Field(None, description="its password")
+    smtp_from: Annotated[str, AfterValidator(_sender)] | None = Field(
+        None, description="whom e-mails come from: Tickets <tickets@example.org>"
+    )
+    sms_url: str | None = Field(None, description="takes each SMS as JSON {id, to, text}; without it they go to files")
+    sms_secret: SecretStr | None = Field(None, description="sent there as a bearer token")
 
     sockets_max: int = Field(5_000, ge=1, description="sockets that one process keeps open")
     sockets_per_address_max: int = Field(100, ge=1, description="sockets from one caller's address")
@@ -142,6 +168,12 @@ class Settings(BaseSettings):
             raise ValueError(message)
         if self.environment != "production" and self._looks.is_short:  # there, `check` names it with all else
             message = f"HOLDFAST_SECRET and HOLDFAST_FORMER_SECRETS have at least {SECRET_CHARACTERS_MIN} characters"
+            raise ValueError(message)
+        if self.smtp_host is not None and self.smtp_from is None:
+            message = "HOLDFAST_SMTP_HOST is set: say in HOLDFAST_SMTP_FROM whom e-mails come from"
+            raise ValueError(message)
+        if self.sms_url is not None and self.sms_secret is None:
+            message = "HOLDFAST_SMS_URL is set: say in HOLDFAST_SMS_SECRET what we show there"
             raise ValueError(message)
         if unknown := set(self.gateways) - {"sandbox"}:
             message = f"HOLDFAST_GATEWAYS names gateways that there are not: {', '.join(sorted(unknown))}"
@@ -192,7 +224,18 @@ class Settings(BaseSettings):
             "HOLDFAST_SECRET (or a former one) is the default, which everybody knows": looks.is_known,
             "HOLDFAST_SECRET (or a former one) repeats itself: take random characters": looks.is_dull,
             "HOLDFAST_GATEWAYS names the sandbox, where nobody pays": "sandbox" in self.gateways,
-            "letters with codes go to files (HOLDFAST_LETTERS_FOLDER): no other sender is set up": True,
+            "e-mails with codes go to files (HOLDFAST_LETTERS_FOLDER): no HOLDFAST_SMTP_HOST is set": (
+                self.smtp_host is None
+            ),
+            "SMS with codes go to files (HOLDFAST_LETTERS_FOLDER): no HOLDFAST_SMS_URL is set": self.sms_url is None,
+            "HOLDFAST_SMTP_SECURITY is none, so that e-mails with codes travel in the open": (
+                self.smtp_security == "none" and self.smtp_host not in {None, *_THIS_MACHINE}
+            ),
+            "HOLDFAST_SMS_URL is plain http, so that codes travel in the open": (
+                self.sms_url is not None
+                and urlsplit(self.sms_url).scheme != "https"
+                and urlsplit(self.sms_url).hostname not in _THIS_MACHINE
+            ),
             "HOLDFAST_DEMO_FAST lets bookings end ten times too early": self.demo_fast,
             "HOLDFAST_TEST_WITHOUT leaves guards out": bool(self.test_without),
             "HOLDFAST_PUBLIC_URL is plain http and no HOLDFAST_TRUSTED_PROXIES are named": (

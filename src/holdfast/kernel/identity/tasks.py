@@ -9,9 +9,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import sqlalchemy as sa
+import structlog
 
 from holdfast.kernel.audit import Actor
 from holdfast.kernel.identity import actions, limits, logins, passwords, queries, rules, templates, verifications
@@ -26,12 +28,14 @@ from holdfast.kernel.identity.models import users
 from holdfast.kernel.identity.proofs import contacts, second_factor
 from holdfast.kernel.identity.settings import IdentitySettings
 from holdfast.kernel.identity.values import SignedIn, User, Verification
-from holdfast.kit import clock
+from holdfast.kit import clock, letterhead, words
 from holdfast.kit.db import Database, Transaction
 from holdfast.kit.errors import Error
-from holdfast.kit.letters import Letter, Sender
+from holdfast.kit.letters import Letter, LetterRefused, Sender
 
 T = TypeVar("T")
+
+log = structlog.get_logger("holdfast.identity")
 
 _PAGES = {"verify_email": "verify-email", "reset_password": "reset-password"}
 
@@ -198,7 +202,10 @@ async def send_letter(
     """
     letter = await _written(database, settings, payload)
     if letter is not None:
-        await sender.send(letter)
+        try:
+            await sender.send(letter)
+        except LetterRefused as refused:  # again would be in vain
+            log.warning("letter_refused", letter_id=str(letter.id), template=letter.template, why=refused.why)
     if payload["template"] in {"email_changed", "phone_changed"}:
         user_id = UUID(payload["user_id"])
         await database.run(lambda db: contacts.forget_previous(db, user_id, what=payload["template"]))
@@ -243,7 +250,28 @@ async def _written(database: Database, settings: IdentitySettings, payload: Mapp
         fields["link"] = f"{settings.public_url}/{_PAGES[template]}?token={token}"
     subject, text = templates.written(template, locale=row.locale, **fields)
     is_sms = template in {"verify_phone", "phone_changed"}
-    return Letter(letter_id, "sms" if is_sms else "email", to, subject, text, template, now)
+    return Letter(
+        id=letter_id,
+        channel="sms" if is_sms else "email",
+        to=to,
+        subject=subject,
+        text=text,
+        template=template,
+        written_at=now,
+        html=None if is_sms else _html(subject, text, link=fields["link"], locale=row.locale, settings=settings),
+        locale=words.spoken(row.locale),
+    )
+
+
+def _html(subject: str, text: str, *, link: str, locale: str, settings: IdentitySettings) -> str:
+    """The same on the paper of all letters; a paragraph that is its link is a button there."""
+    return letterhead.plain_page(
+        subject=subject,
+        paragraphs=text.strip().split("\n\n"),
+        link=link,
+        issuer=urlsplit(settings.public_url).netloc,
+        locale=locale,
+    )
 
 
 def _recipient(
