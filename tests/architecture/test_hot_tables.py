@@ -25,6 +25,7 @@ LOOK_UPS = ["booking_references", "gateway_references", "ticket_numbers"]
 #: What carries an inventory and is neither, with the reason.
 OTHERS = {
     "cancellation_quotes": "good for five minutes, written by a person who asks, not by a sale",
+    "notifications": "written by a job after the sale, looked for by whom they are for",
     "outbox": "one stream for all: its rows leave with the relay",
 }
 

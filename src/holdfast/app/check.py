@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from holdfast.kernel import audit, bookings, holds, inventory, ledger, payments, refunds, tickets
+from holdfast.kernel import audit, bookings, holds, inventory, ledger, notifications, payments, refunds, tickets
 from holdfast.kit import checks, clock
 from holdfast.kit.checks import Breach, Check
 from holdfast.kit.db import Database
@@ -16,6 +16,7 @@ CHECKS: tuple[Check, ...] = (
     *refunds.CHECKS,
     *ledger.CHECKS,
     *audit.CHECKS,
+    *notifications.CHECKS,
 )
 
 

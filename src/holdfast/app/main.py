@@ -24,6 +24,7 @@ from holdfast.kernel.audit import api as audit_api
 from holdfast.kernel.checkout import api as checkout_api
 from holdfast.kernel.identity import api as identity_api
 from holdfast.kernel.inventory import api as inventory_api
+from holdfast.kernel.notifications import api as notifications_api
 from holdfast.kernel.payments import Gateway
 from holdfast.kernel.product import Product
 from holdfast.kernel.realtime import api as realtime_api
@@ -46,6 +47,7 @@ SHARED = (
     checkout_api.router,
     tickets_api.router,
     audit_api.router,
+    notifications_api.router,
 )
 
 

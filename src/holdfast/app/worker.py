@@ -16,9 +16,10 @@ from uuid import UUID
 import structlog
 
 from holdfast.app.house import House
-from holdfast.kernel import audit, checkout, identity, refunds
+from holdfast.kernel import audit, checkout, identity, notifications, refunds
 from holdfast.kernel.checkout import tasks as checkout_tasks
 from holdfast.kernel.identity import tasks as identity_tasks
+from holdfast.kernel.notifications import tasks as notification_tasks
 from holdfast.kernel.product import Products
 from holdfast.kit import clock, idempotency, jobs, outbox, ratelimit
 from holdfast.kit.db import Database, Transaction
@@ -35,6 +36,7 @@ CATCH_UP_WINDOW_FIRST = timedelta(days=3)  # as long as gateways try: nobody may
 TIDY_SECONDS = 86_400
 OUTBOX_KEPT = timedelta(days=7)
 ORIGINS_KEPT = timedelta(days=90)
+NOTIFICATIONS_KEPT = timedelta(days=365)
 
 log = structlog.get_logger("holdfast.worker")
 
@@ -89,6 +91,10 @@ def handlers(house: House) -> dict[str, Handler]:
         checkout.FINISH_OCCURRENCE: partial(checkout_tasks.finish_occurrence, database),
         refunds.SEND: partial(checkout_tasks.send_refund, database, till),
         identity.LETTER_JOB: partial(identity_tasks.send_letter, database, house.identity, house.sender),
+        notifications.HEAR: partial(notification_tasks.hear, database, house.identity),
+        notifications.SEND: partial(
+            notification_tasks.send, database, house.identity, house.sender, house.ticket_keys[0]
+        ),
     }
     for product in house.products.all:
         for fact, make in product.on.items():
@@ -98,7 +104,7 @@ def handlers(house: House) -> dict[str, Handler]:
 
 def listening(products: Products) -> dict[str, list[str]]:
     """By the name of a fact, the kinds of job it becomes."""
-    kinds: dict[str, list[str]] = {}
+    kinds: dict[str, list[str]] = {fact: [notifications.HEAR] for fact in notifications.FACTS}
     for product in products.all:
         for fact in product.on:
             kinds.setdefault(fact.name(), []).append(f"{product.name}.{fact.name()}")
@@ -152,6 +158,7 @@ async def tidy(database: Database) -> dict[str, int]:
             "idempotency_keys": await idempotency.forget(db, now),
             "outbox": await outbox.forget(db, before=now - OUTBOX_KEPT),
             "activity_origins": await audit.forget_origins(db, before=now - ORIGINS_KEPT),
+            "notifications": await notifications.forget(db, before=now - NOTIFICATIONS_KEPT),
             "rate_limits": await ratelimit.forget(db, now),
         }
 

@@ -1,0 +1,25 @@
+"""Tell people what happened to what is theirs: by letter, once a fact, and in a list of their own."""
+
+from holdfast.kernel.notifications.actions import forget
+from holdfast.kernel.notifications.checks import CHECKS
+from holdfast.kernel.notifications.rules import FACTS
+from holdfast.kernel.notifications.values import (
+    HEAR,
+    SEND,
+    TEMPLATES,
+    Notification,
+    NotificationNotFound,
+    Template,
+)
+
+__all__ = [
+    "CHECKS",
+    "FACTS",
+    "HEAR",
+    "SEND",
+    "TEMPLATES",
+    "Notification",
+    "NotificationNotFound",
+    "Template",
+    "forget",
+]
