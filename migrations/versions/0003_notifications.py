@@ -48,7 +48,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("user_id", "template", "fact_id", name=op.f("uq_notifications_user_id_template_fact_id")),
     )
     op.create_index("ix_notifications_created_at", "notifications", ["created_at"])
-    op.create_index("ix_notifications_user_id", "notifications", ["user_id", "created_at", "id"])
+    op.create_index("ix_notifications_user_id", "notifications", ["user_id", "fact_id", "id"])
     op.create_index(
         "ix_notifications_unread",
         "notifications",

@@ -14,11 +14,12 @@ from holdfast.kernel.bookings import Booking
 from holdfast.kernel.checkout import tasks
 from holdfast.kernel.holds import Hold
 from holdfast.kernel.inventory import turn
+from holdfast.kernel.notifications.models import notifications
 from holdfast.kit.checks import Breach
 from holdfast.kit.db import Database, Moment
 from holdfast.kit.ids import new_id
 from holdfast.kit.money import Money
-from tests import builders
+from tests import builders, builders_identity
 from tests.builders import Time
 from tests.toy_product import Room
 
@@ -457,6 +458,29 @@ async def test_line_10_the_last_change_is_missing_in_the_stream(world: World) ->
     found = await world.found()
 
     assert [(breach.line, breach.name) for breach in found] == [(10, "gap_in_the_changes_of_an_inventory")]
+
+
+async def test_line_11_a_notification_about_the_booking_of_another(world: World) -> None:
+    owner, other = [await builders_identity.sign_up(world.database) for _ in range(2)]
+    booked = await builders.confirmed(world.database, world.chairs, [9], owner=owner.actor)
+    async with world.database.transaction() as db:
+        for person in (owner, other):
+            await db.execute(
+                sa.insert(notifications).values(
+                    id=new_id(),
+                    user_id=person.id,
+                    template="confirmed",
+                    fact_id=new_id(),
+                    inventory_id=booked.inventory_id,
+                    booking_id=booked.id,
+                    created_at=world.time.now,
+                )
+            )
+
+    [breach] = await world.found()
+
+    assert (breach.line, breach.name) == (11, "notification_of_anothers_booking")
+    assert breach.row["user_id"] == other.id
 
 
 async def test_a_refund_that_failed_and_is_tried_again_is_healthy(world: World) -> None:

@@ -164,6 +164,8 @@ async def test_every_kind_of_job_that_is_enqueued_has_a_handler(database: Databa
         "occurrence.cancel",
         "occurrence.finish",
         identity.LETTER_JOB,
+        "notification.hear",
+        "notification.send",
         "bells.BellRung",
     } <= set(worker.handlers(ours))
 

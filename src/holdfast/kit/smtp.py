@@ -78,13 +78,13 @@ def message_of(letter: Letter, *, sender: str) -> EmailMessage:
     message["Subject"] = " ".join(letter.subject.split())
     message["Date"] = format_datetime(letter.written_at)
     message["Message-ID"] = f"<{letter.id}@{parseaddr(sender)[1].rpartition('@')[2]}>"
-    message["Content-Language"] = letter.locale
     message["Auto-Submitted"] = "auto-generated"  # so that nobody's holiday notice answers it
     message.set_content(letter.text)
     if letter.html is not None:
         message.add_alternative(letter.html, subtype="html")
     for attachment in letter.attachments:
         _attach(message, attachment)
+    message["Content-Language"] = letter.locale  # only now: headers about content move with it into a part
     return message
 
 

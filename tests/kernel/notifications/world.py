@@ -13,10 +13,11 @@ from holdfast.app.settings import Settings
 from holdfast.kernel import checkout
 from holdfast.kernel.bookings import Booking
 from holdfast.kernel.checkout import tasks
+from holdfast.kernel.identity import logins
 from holdfast.kernel.notifications import Notification, Template, queries
 from holdfast.kernel.notifications.models import notifications
 from holdfast.kernel.payments import Payment
-from holdfast.kit import outbox
+from holdfast.kit import clock, outbox
 from holdfast.kit.db import Database
 from holdfast.kit.letters import Letter, MemorySender, Sender
 from tests import builders, builders_identity
@@ -47,6 +48,14 @@ class World:
         users = sa.Table("users", sa.MetaData(), *(sa.Column(name) for name in values), sa.Column("id", sa.Uuid))
         async with self.database.transaction() as db:
             await db.execute(sa.update(users).where(users.c.id == user_id).values(values))
+
+    async def headers(self, person: Person) -> dict[str, str]:
+        """Of a sign-in of now."""
+        settings = self.house.identity
+        async with self.database.transaction() as db:
+            now = await clock.moment(db)
+            held = await logins.start(db, settings=settings, user=person.user, agent=None, actor=person.actor, now=now)
+        return {"Authorization": f"Bearer {held.access_token}"}
 
     async def work(self) -> None:
         """Relay and do all that is due, but what asks a gateway: there is none here."""

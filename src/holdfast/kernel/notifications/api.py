@@ -54,7 +54,7 @@ async def list_notifications(
     listed = page.listed(
         told,
         lambda each: NotificationView.of(each, writing.said(shown[each.id], locale=locale)),
-        lambda each: (each.created_at, each.id),
+        lambda each: (each.fact_id, each.id),
     )
     return NotificationList(items=listed.items, next_cursor=listed.next_cursor, unread=count)
 

@@ -8,6 +8,9 @@ from holdfast.kernel.notifications.composing import Fields
 from holdfast.kit.letters import Attachment
 from holdfast.kit.zones import utc_to_local
 
+#: Of the clocks of a zone a calendar needs to know no more than the changes around the event.
+_AROUND = timedelta(days=366)
+
 
 def attachment(view: BookingView, fields: Fields, *, public_url: str, now: datetime, is_cancelled: bool) -> Attachment:
     """The event of the booking as it is now. Its sequence grows with time, so that calendars keep the newest."""
@@ -41,6 +44,7 @@ def _event(view: BookingView, fields: Fields, *, public_url: str, now: datetime,
     calendar.add("version", "2.0")
     calendar.add("method", method)
     calendar.add_component(event)
-    calendar.add_missing_timezones()
+    days = [moment.date() for moment in (hold.starts_at, hold.ends_at)]
+    calendar.add_missing_timezones(first_date=min(days) - _AROUND, last_date=max(days) + _AROUND)
     content: bytes = calendar.to_ical()
     return content

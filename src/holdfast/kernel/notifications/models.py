@@ -26,7 +26,7 @@ notifications = sa.Table(
     sa.CheckConstraint("booking_id IS NULL OR inventory_id IS NOT NULL", name="booking_has_inventory"),
     sa.ForeignKeyConstraint(["inventory_id", "booking_id"], ["bookings.inventory_id", "bookings.id"]),
     sa.UniqueConstraint("user_id", "template", "fact_id"),
-    sa.Index("ix_notifications_user_id", "user_id", "created_at", "id"),
+    sa.Index("ix_notifications_user_id", "user_id", "fact_id", "id"),
     sa.Index(
         "ix_notifications_unread",
         "user_id",

@@ -9,8 +9,8 @@ from holdfast.kernel.notifications.models import notifications
 from holdfast.kernel.notifications.values import Notification
 from holdfast.kit.db import Reader
 
-#: Of somebody's list, the newest first, for `kit.cursors.Page.select`.
-ORDER: tuple[sa.ColumnElement[Any], ...] = (notifications.c.created_at, notifications.c.id)
+#: Of somebody's list, for `kit.cursors.Page.select`: as things happened, since facts are heard side by side.
+ORDER: tuple[sa.ColumnElement[Any], ...] = (notifications.c.fact_id, notifications.c.id)
 
 
 async def find(db: Reader, notification_id: UUID) -> Notification | None:
