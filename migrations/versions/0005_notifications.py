@@ -1,12 +1,12 @@
-"""notifications: revision 0003, after 0002."""
+"""notifications: revision 0005, after 0004."""
 
 import sqlalchemy as sa
 from alembic import op
 
 from holdfast.kit.db import Id, Moment
 
-revision = "0003"
-down_revision = "0002"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
