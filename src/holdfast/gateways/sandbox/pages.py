@@ -15,7 +15,6 @@ from holdfast.gateways.sandbox.words import LANGUAGES, language
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _FORM_BYTES_MAX = 4_096
-_AGAIN_SECONDS = 5
 
 router = APIRouter(include_in_schema=False)
 _environment = Environment(
@@ -86,7 +85,6 @@ def _page(
     request: Request, payment: Payment, *, now_us: int, problem: str | None = None, status: int = 200
 ) -> HTMLResponse:
     left = rules.time_left(payment.expires_us, now_us=now_us)
-    refresh = {"open": left.total + 1, "processing": _AGAIN_SECONDS}.get(payment.status)
     return _rendered(
         request,
         "checkout.html",
@@ -96,16 +94,13 @@ def _page(
         state=payment.status,
         left=left,
         deadline=from_us(payment.expires_us),
-        refresh=refresh,
         problem=problem,
         numbers=rules.TEST_NUMBERS,
     )
 
 
 def _unknown(request: Request) -> HTMLResponse:
-    return _rendered(
-        request, "checkout.html", status=404, return_url=None, payment=None, state="unknown", refresh=None, problem=None
-    )
+    return _rendered(request, "checkout.html", status=404, return_url=None, payment=None, state="unknown", problem=None)
 
 
 def _rendered(
