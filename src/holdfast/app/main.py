@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 import holdfast
 from holdfast import web
-from holdfast.app import health, house, worker
+from holdfast.app import docs_ui, health, house, worker
 from holdfast.app.house import API, House
 from holdfast.app.products import PRODUCTS
 from holdfast.app.settings import Settings
@@ -145,6 +145,7 @@ def _mount(app: FastAPI, ours: House) -> None:
         app.include_router(root.sockets, prefix=API)
         app.include_router(root.sockets)
     _mount_pages(app, ours)
+    app.include_router(docs_ui.router)
     http.check_routes(app, besides=frozenset({OPENAPI_PATH}))
     if is_sandbox_allowed and settings.has_sandbox_inside:
         app.state.sandbox_inside = create_sandbox(sandbox_settings(settings))
