@@ -14,11 +14,13 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
 import holdfast
-from holdfast.app import house
+from holdfast.app import health, house, worker
 from holdfast.app.main import create_app
 from holdfast.app.settings import Settings, UnfitForProductionError
-from holdfast.kit import http
+from holdfast.kernel.holds import HoldPlaced
+from holdfast.kit import clock, http, outbox
 from holdfast.kit.db import Database
+from holdfast.kit.ids import new_id
 from tests import builders
 from tests.builders_identity import SECRET, sign_up
 
@@ -134,7 +136,10 @@ async def test_a_sandbox_of_its_own_leaves_none_inside(tmp_path: Path, database:
 # Health
 
 
+@pytest.mark.alone
 async def test_a_process_that_answers_is_alive_and_ready(tmp_path: Path, database: Database) -> None:
+    await worker.beat(database, new_id())
+
     async with calling(create_app(settings(tmp_path), database=database)) as client:
         alive = await client.get("/api/v1/health")
         ready = await client.get("/api/v1/health/ready")
@@ -146,7 +151,27 @@ async def test_a_process_that_answers_is_alive_and_ready(tmp_path: Path, databas
         "database": database.dialect,
         "migrations": "in order",
         "cache": "none",
+        "worker": "beating",
+        "relay": "in time",
     }
+
+
+@pytest.mark.alone
+async def test_without_a_worker_or_a_relay_it_goes_on_but_says_so(tmp_path: Path, database: Database) -> None:
+    app = create_app(settings(tmp_path), database=database)
+
+    async with calling(app) as client:
+        without_a_worker = await client.get("/api/v1/health/ready")
+        await worker.beat(database, new_id())
+        async with database.transaction() as db:
+            long_ago = await clock.moment(db) - 2 * health.RELAY_LATE
+            await outbox.publish(db, HoldPlaced(new_id(), new_id(), "toy", None), now=long_ago)
+        without_a_relay = await client.get("/api/v1/health/ready")
+
+    assert without_a_worker.status_code == without_a_relay.status_code == 200
+    assert without_a_worker.json()["status"] == without_a_relay.json()["status"] == "degraded"
+    assert without_a_worker.json()["worker"] == "silent"
+    assert (without_a_relay.json()["worker"], without_a_relay.json()["relay"]) == ("beating", "late")
 
 
 async def test_a_database_without_its_migrations_is_not_ready(tmp_path: Path) -> None:

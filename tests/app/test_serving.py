@@ -62,6 +62,26 @@ def test_several_processes_share_a_port_and_one_that_dies_is_replaced(migrated: 
     assert not any(map(alive, everybody))
 
 
+def figure(said: Mapping[str, Any], name: str) -> float:
+    """The sum of a figure over its labels, as whichever process answers tells it."""
+    lines = httpx2.get(f"{said['url']}/metrics", timeout=60).text.splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
+
+def test_whichever_process_is_asked_tells_the_figures_of_all(migrated: Shell) -> None:
+    with migrated.running("serve", "--workers", "2", "--port", "0") as (parent, said):
+        for _ in range(30):  # a connection each, which the system spreads
+            httpx2.get(f"{said['url']}/api/v1/health", timeout=60)
+        counted = {figure(said, 'holdfast_http_requests_total{method="GET",route="/api/v1/health"') for _ in range(8)}
+        before = children(parent.pid)
+        os.kill(before[0], signal.SIGKILL)
+        wait_for(lambda: len(children(parent.pid)) == 2 and before[0] not in children(parent.pid), "no successor")
+        after = figure(said, 'holdfast_http_requests_total{method="GET",route="/api/v1/health"')
+
+    assert counted == {30.0}
+    assert after == 30.0
+
+
 def test_server_processes_end_with_their_parent_even_if_it_is_killed(migrated: Shell) -> None:
     with migrated.running("serve", "--workers", "2", "--port", "0") as (parent, _):
         orphans = children(parent.pid)
@@ -86,6 +106,26 @@ def test_a_worker_stops_in_order(migrated: Shell) -> None:
         code = process.wait(30)
 
     assert (said, code) == ({"working": True}, 0)
+
+
+def test_a_worker_tells_of_itself_where_it_is_given_a_port(migrated: Shell) -> None:
+    with migrated.running("worker", worker_port="0") as (process, said):
+        url = f"http://127.0.0.1:{said['port']}"
+        wait_for(lambda: httpx2.get(f"{url}/api/v1/health/ready").json()["worker"] == "beating", "no beat")
+        metrics = httpx2.get(f"{url}/metrics")
+        nothing_else = httpx2.get(f"{url}/api/v1/users/me")
+        at_work = migrated.told("doctor")
+        process.terminate()
+        code = process.wait(30)
+    gone = migrated.told("doctor")
+
+    assert "holdfast_workers_alive 1.0" in metrics.text
+    assert (nothing_else.status_code, code) == (404, 0)
+    workers = [
+        next(finding for finding in told["findings"] if finding["name"] == "workers") for told in (at_work, gone)
+    ]
+    assert workers[0]["detail"].startswith("1 at work")
+    assert (workers[1]["state"], workers[1]["detail"]) == ("note", "0 at work; the last beat was never")
 
 
 def sign_in(said: Mapping[str, Any]) -> list[str]:

@@ -17,5 +17,5 @@ async def test_the_demo_is_ready_and_somebody_can_sign_in(demo: Demo, page: Page
 
     assert ready is not None
     assert ready.status == 200
-    await expect(page.locator("body")).to_contain_text('"status":"ready"')
+    await expect(page.locator("body")).to_contain_text('"migrations":"in order"')
     assert "access_token" in await login.json()

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 import holdfast
 from holdfast import web
-from holdfast.app import docs_ui, health, house, worker
+from holdfast.app import docs_ui, figures, health, house, worker
 from holdfast.app.house import API, House
 from holdfast.app.products import PRODUCTS
 from holdfast.app.settings import Settings
@@ -96,6 +96,19 @@ def create_app(
     return app
 
 
+def create_worker_app(ours: House) -> FastAPI:
+    """What a worker tells of itself: its health and its metrics."""
+    app = FastAPI(title="Holdfast worker", version=holdfast.__version__, openapi_url=None)
+    app.state.house = ours
+    settings = ours.settings
+    trusted = networks(settings.trusted_proxies)
+    http.install(app, database=ours.database, secret=settings.secrets[0], trusted_proxies=trusted)
+    app.include_router(health.router, prefix=API)
+    app.include_router(figures.router)
+    http.check_routes(app, besides=frozenset({figures.PATH}))
+    return app
+
+
 def from_environment() -> FastAPI:
     """For a server that makes its own processes: `uvicorn --factory holdfast.app.main:from_environment`."""
     settings = Settings()
@@ -146,7 +159,8 @@ def _mount(app: FastAPI, ours: House) -> None:
         app.include_router(root.sockets)
     _mount_pages(app, ours)
     app.include_router(docs_ui.router)
-    http.check_routes(app, besides=frozenset({OPENAPI_PATH}))
+    app.include_router(figures.router)
+    http.check_routes(app, besides=frozenset({OPENAPI_PATH, figures.PATH}))
     if is_sandbox_allowed and settings.has_sandbox_inside:
         app.state.sandbox_inside = create_sandbox(sandbox_settings(settings))
         app.mount(SANDBOX_PATH, app.state.sandbox_inside)

@@ -8,27 +8,32 @@ child lives no longer than its parent: it sees the end of the socket pair betwee
 import argparse
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 import uvicorn
+from prometheus_client import multiprocess
 from typing_extensions import override
 
 from holdfast.app.settings import Settings
 from holdfast.kernel import realtime
+from holdfast.kit import metrics
 from holdfast.kit.errors import Unavailable
 
 STOP_SECONDS = 10
 _START_SECONDS = 60
 _BACKLOG = 2048
 _PAUSE_SECONDS = 0.5
+_LOOK_SECONDS = 0.02
 _READY = b"r"
 
 log = structlog.get_logger("holdfast.serving")
@@ -80,8 +85,28 @@ def serve_here(app: Any, listener: socket.socket, *, ready: Callable[[], None]) 
 
 
 def serve_in_processes(listeners: Sequence[socket.socket], *, ready: Callable[[], None]) -> None:
-    """One child a listener, each reading its settings from the environment, until SIGTERM or SIGINT."""
-    _Parent(listeners, ready=ready).run()
+    """One child a listener, each reading its settings from the environment, until SIGTERM or SIGINT.
+
+    They write their figures into one folder, so that whichever is asked for /metrics tells those of all.
+    """
+    with tempfile.TemporaryDirectory(prefix="holdfast-metrics-") as folder:
+        _Parent(listeners, folder, ready=ready).run()
+
+
+@contextlib.asynccontextmanager
+async def served(app: Any, listener: socket.socket) -> AsyncIterator[None]:  # noqa: ANN401 - any ASGI app
+    """Serve beside other work of this event loop, which minds the signals. ServerNotStarted."""
+    server = _Guest(_config(app))
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started:
+        if task.done():
+            raise ServerNotStarted
+        await asyncio.sleep(_LOOK_SECONDS)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
 
 
 class _Server(uvicorn.Server):
@@ -94,6 +119,13 @@ class _Server(uvicorn.Server):
         await super().startup(sockets=sockets)
         if self.started:
             self._ready()
+
+
+class _Guest(uvicorn.Server):
+    @override
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 @dataclass(slots=True)
@@ -111,15 +143,16 @@ class _Child:
 
 
 class _Parent:
-    def __init__(self, listeners: Sequence[socket.socket], *, ready: Callable[[], None]) -> None:
+    def __init__(self, listeners: Sequence[socket.socket], folder: str, *, ready: Callable[[], None]) -> None:
         self._listeners = listeners
+        self._folder = folder
         self._ready = ready
         self._stop = threading.Event()
 
     def run(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
-        children = [_start(listener) for listener in self._listeners]
+        children = [_start(listener, self._folder) for listener in self._listeners]
         try:
             if not all(child.is_ready() for child in children):
                 raise ServerNotStarted
@@ -129,12 +162,13 @@ class _Parent:
                     if child.process.poll() is not None:
                         log.error("server_process_died", pid=child.process.pid, code=child.process.returncode)
                         child.line.close()
-                        children[place] = _start(self._listeners[place])
+                        multiprocess.mark_process_dead(child.process.pid, path=self._folder)  # type: ignore[no-untyped-call]
+                        children[place] = _start(self._listeners[place], self._folder)
         finally:
             _end(children)
 
 
-def _start(listener: socket.socket) -> _Child:
+def _start(listener: socket.socket, folder: str) -> _Child:
     ours, theirs = socket.socketpair()
     passed = (listener.fileno(), theirs.fileno())
     words = [f"--listener={passed[0]}", f"--parent={passed[1]}"]
@@ -142,6 +176,7 @@ def _start(listener: socket.socket) -> _Child:
         process = subprocess.Popen(  # noqa: S603 - ourselves
             [sys.executable, "-m", "holdfast.app.serving", *words],
             pass_fds=passed,
+            env={**os.environ, metrics.FOLDER: folder},
             start_new_session=False,  # a signal to the group reaches everybody, as on a terminal
         )
     return _Child(process, ours)

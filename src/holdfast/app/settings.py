@@ -151,6 +151,12 @@ class Settings(BaseSettings):
     letters_per_contact_and_day: int = Field(10, ge=1, description="the same in a day")
     letters_per_address_and_hour: int = Field(100, ge=1, description="the same for one caller's address in an hour")
 
+    metrics_token: SecretStr | None = Field(None, min_length=16, description="the bearer token that may read /metrics")
+    metrics_networks: Networks = Field((), description="networks that may read /metrics; production: nobody else")
+    worker_port: int | None = Field(
+        None, ge=0, le=65_535, description="where `holdfast worker` tells its health and metrics; default: nowhere"
+    )
+
     with_worker: bool = Field(default=False, description="`holdfast serve` also does the jobs (its option decides)")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="the least that is logged")
     log_format: Literal["auto", "json", "text"] = Field("auto", description="auto: text on a terminal, else JSON")

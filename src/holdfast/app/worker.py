@@ -5,6 +5,7 @@ Nothing waits for it but letters, refunds and tidiness: a place whose time is ov
 """
 
 import asyncio
+import contextlib
 import itertools
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -21,9 +22,10 @@ from holdfast.kernel.checkout import tasks as checkout_tasks
 from holdfast.kernel.identity import tasks as identity_tasks
 from holdfast.kernel.notifications import tasks as notification_tasks
 from holdfast.kernel.product import Products
-from holdfast.kit import clock, idempotency, jobs, outbox, ratelimit
+from holdfast.kit import beats, clock, idempotency, jobs, outbox, ratelimit
 from holdfast.kit.db import Database, Transaction
 from holdfast.kit.errors import Error
+from holdfast.kit.ids import new_id
 from holdfast.kit.jobs import Handler
 
 IDLE_SECONDS = 0.3
@@ -53,7 +55,9 @@ class Chore:
 async def run(house: House, stop: asyncio.Event) -> None:
     """Work until `stop` is set; what was begun is finished first. A failure is logged and survived."""
     log.info("worker_started")
-    chores = [asyncio.create_task(_again(chore, stop)) for chore in chores_of(house)]
+    worker_id = new_id()
+    pulse = Chore("beat", beats.EVERY_SECONDS, partial(beat, house.database, worker_id))
+    chores = [asyncio.create_task(_again(chore, stop)) for chore in [pulse, *chores_of(house)]]
     todo, listeners = handlers(house), listening(house.products)
     while not stop.is_set():
         try:
@@ -65,6 +69,8 @@ async def run(house: House, stop: asyncio.Event) -> None:
             if not done:
                 await _rest(stop, IDLE_SECONDS)
     await asyncio.gather(*chores)
+    with contextlib.suppress(Error):  # the database may be away; a silent worker is taken for dead soon enough
+        await house.database.run(lambda db: beats.leave(db, worker_id))
     log.info("worker_stopped")
 
 
@@ -127,6 +133,15 @@ def chores_of(house: House) -> list[Chore]:
         for name, (seconds, make) in product.every.items():
             chores.append(Chore(name, seconds, partial(make, database)))
     return chores
+
+
+async def beat(database: Database, worker_id: UUID) -> None:
+    """Tell that this worker is alive (`holdfast doctor` and /health/ready look)."""
+
+    async def beating(db: Transaction) -> None:
+        await beats.beat(db, worker_id, now=await clock.moment(db))
+
+    await database.run(beating)
 
 
 async def catch_up(house: House, windows: Iterator[timedelta]) -> int:

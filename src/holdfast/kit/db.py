@@ -19,11 +19,15 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from holdfast.kit import metrics
 from holdfast.kit.errors import Contended, DatabaseUnavailable, Error, Overloaded, StorageFull
 from holdfast.kit.guards import Guards
 
 Dialect = Literal["postgresql", "sqlite"]
 T = TypeVar("T")
+
+_in_use = metrics.gauge("holdfast_database_connections_in_use", "Connections at work; of a pool.", ("pool",))
+_pool_size = metrics.gauge("holdfast_database_connections_max", "Connections that a pool may open.", ("pool",))
 
 metadata = sa.MetaData(
     naming_convention={
@@ -130,8 +134,11 @@ class Database:
         if self.dialect == "sqlite":
             self._writer = _sqlite_engine(self.url, begin="BEGIN IMMEDIATE", pool_size=1)
             self._reader = _sqlite_engine(self.url, begin="BEGIN", pool_size=max(pool_size // 2, 2))
+            _count_connections(self._writer, "writer", 1)
+            _count_connections(self._reader, "reader", max(pool_size // 2, 2))
         else:
             self._writer = self._reader = _postgres_engine(self.url, pool_size=pool_size)
+            _count_connections(self._writer, "all", pool_size)
 
     async def close(self) -> None:
         await self._writer.dispose()
@@ -243,6 +250,13 @@ def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int) -> AsyncEngine:
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _count_connections(engine: AsyncEngine, pool: str, most: int) -> None:
+    in_use = _in_use.labels(pool)
+    _pool_size.labels(pool).set(most)
+    event.listen(engine.sync_engine, "checkout", lambda *_: in_use.inc())
+    event.listen(engine.sync_engine, "checkin", lambda *_: in_use.dec())
 
 
 class _translated:  # noqa: N801 - reads as a word at its uses

@@ -14,6 +14,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from holdfast.kit import metrics
 from holdfast.kit.ids import new_id
 from holdfast.kit.problems import internal_error
 
@@ -78,13 +79,10 @@ class Envelope:
                 raise  # half an answer is out: the server cuts the connection
             await internal_error(Request(scope))(scope, receive, dress)
         finally:
-            _access.info(
-                "request",
-                method=scope["method"],
-                route=route_template(scope),
-                status=status,
-                ms=round((time.perf_counter() - began) * 1000, 1),
-            )
+            method, route, seconds = scope["method"], route_template(scope), time.perf_counter() - began
+            problem = scope["state"].get("problem_code")
+            metrics.count_request(method=method, route=route, status=status, seconds=seconds, problem=problem)
+            _access.info("request", method=method, route=route, status=status, ms=round(seconds * 1000, 1))
 
     def _is_trusted(self, scope: Scope) -> bool:
         return _within((scope.get("client") or ("", 0))[0], self.trusted_proxies)

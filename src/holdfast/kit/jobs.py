@@ -16,8 +16,8 @@ from uuid import UUID
 import sqlalchemy as sa
 import structlog
 
-from holdfast.kit import clock
-from holdfast.kit.db import Database, Id, Json, Moment, Transaction, metadata
+from holdfast.kit import clock, metrics
+from holdfast.kit.db import Database, Id, Json, Moment, Reader, Transaction, metadata
 from holdfast.kit.errors import Error
 from holdfast.kit.ids import new_id
 
@@ -27,6 +27,7 @@ _FIRST_DELAY_SECONDS = 1.0
 _DELAY_SECONDS_MAX = 6 * 3600.0
 
 log = structlog.get_logger("holdfast.jobs")
+_ended = metrics.counter("holdfast_jobs_total", "Jobs run: done, failed, postponed.", ("kind", "outcome"))
 
 jobs = sa.Table(
     "jobs",
@@ -88,6 +89,30 @@ async def enqueue(
 async def hasten(db: Transaction, *, key: str, run_at: datetime) -> None:
     """Run the waiting job of that key no later than `run_at`."""
     await db.execute(sa.update(jobs).where(jobs.c.key == key, jobs.c.run_at > run_at).values(run_at=run_at))
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """`due` should run now, the first of them since `waiting`; `later` have their time; `dead` failed too often."""
+
+    due: int
+    later: int
+    dead: int
+    waiting: timedelta
+
+
+async def backlog(db: Reader, *, now: datetime) -> Backlog:
+    """What there is to do."""
+    ready, is_due = jobs.c.state == "ready", jobs.c.run_at <= now
+    row = await db.one(
+        sa.select(
+            sa.func.count().filter(ready, is_due).label("due"),
+            sa.func.count().filter(ready, ~is_due).label("later"),
+            sa.func.count().filter(~ready).label("dead"),
+            sa.func.min(jobs.c.run_at).filter(ready, is_due).label("first"),
+        )
+    )
+    return Backlog(row.due, row.later, row.dead, timedelta(0) if row.first is None else now - row.first)
 
 
 async def take(db: Transaction, *, now: datetime, most: int) -> list[Job]:
@@ -168,14 +193,17 @@ async def _do(database: Database, handlers: Mapping[str, Handler], job: Job) -> 
         async with asyncio.timeout(LEASE.total_seconds() * 0.9):
             await handlers[job.kind](job.payload)
     except NotYet as not_yet:
+        _ended.labels(job.kind, "postponed").inc()
         await _again(database, job, error=None, delay=not_yet.delay)
     except Exception as error:  # noqa: BLE001 - whatever went wrong, the job is repeated and the error kept
         text = f"{error.code}: {error}" if isinstance(error, Error) else f"{type(error).__name__}: {error}"
+        _ended.labels(job.kind, "failed").inc()
         log.warning("job_failed", kind=job.kind, job_id=str(job.id), attempts=job.attempts, error=text)
         with contextlib.suppress(Error):  # the lease gives it back where even this can't be written
             await _again(database, job, error=text, delay=delay_after(job.attempts))
     else:
         await database.run(lambda db: finish(db, job))
+        _ended.labels(job.kind, "done").inc()
 
 
 async def _again(database: Database, job: Job, *, error: str | None, delay: timedelta) -> None:

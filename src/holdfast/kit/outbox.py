@@ -7,19 +7,21 @@ listen to it, in one transaction.
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
 import sqlalchemy as sa
 
-from holdfast.kit import clock, jobs
+from holdfast.kit import clock, jobs, metrics
 from holdfast.kit.db import Database, Id, Json, Moment, Reader, Transaction, metadata
 from holdfast.kit.ids import new_id
 
 INVENTORY_CHANGED = "inventory.changed"
 RELAY_BATCH_MAX = 200
 _RELAY_LOCK = 0x484F4C44  # one relay at a time on PostgreSQL; SQLite has one writer anyway
+
+_facts = metrics.counter("holdfast_facts_total", "Facts that were relayed, by name.", ("fact",))
 
 outbox = sa.Table(
     "outbox",
@@ -177,6 +179,7 @@ async def relay(db: Transaction, *, listeners: Mapping[str, Sequence[str]], now:
         for kind in listeners.get(fact.kind, ()):
             payload = {**fact.payload, "fact": fact.kind, "fact_id": str(fact.id)}
             await jobs.enqueue(db, kind=kind, key=f"{kind}:{fact.id}", payload=payload, run_at=now)
+        _facts.labels(fact.kind).inc()  # every fact passes here once, but for a commit that fails
     return len(waiting)
 
 
@@ -192,6 +195,13 @@ async def relay_waiting(database: Database, *, listeners: Mapping[str, Sequence[
         return await relay(db, listeners=listeners, now=await clock.moment(db))
 
     return await database.run(relaying)
+
+
+async def backlog(db: Reader, *, now: datetime) -> tuple[int, timedelta]:
+    """How many facts wait to be relayed, and since when the first does."""
+    waits = sa.and_(outbox.c.position.is_(None), outbox.c.kind != INVENTORY_CHANGED)
+    row = await db.one(sa.select(sa.func.count().label("many"), sa.func.min(outbox.c.at).label("first")).where(waits))
+    return row.many, timedelta(0) if row.first is None else now - row.first
 
 
 async def forget(db: Transaction, *, before: datetime) -> int:

@@ -86,7 +86,8 @@ def respond(
         "code": code,
         "detail": detail,
     }
-    request_id = request.scope.get("state", {}).get("request_id")
+    request.scope.setdefault("state", {})["problem_code"] = code  # the edge counts them
+    request_id = request.scope["state"].get("request_id")
     if request_id:
         members["instance"] = f"urn:holdfast:request:{request_id}"
     content = json.dumps(members, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")

@@ -16,7 +16,7 @@ from holdfast.app.cli.opening import settings_for, work
 from holdfast.app.cli.screen import DatabaseUrl, Json, Screen
 from holdfast.app.house import House
 from holdfast.app.settings import Settings
-from holdfast.kit import clock
+from holdfast.kit import beats, clock, jobs, outbox
 from holdfast.kit.errors import Error, Unavailable
 
 PYTHON_MIN = (3, 11)
@@ -47,7 +47,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def doctor(*, database: DatabaseUrl = None, json: Json = False) -> None:
-    """Look at Python, SQLite, disk, database, migrations, clocks and settings; exit code 1 where something is bad."""
+    """Look at Python, SQLite, disk, settings, database, clocks and workers; exit code 1 where something is bad."""
     screen = Screen(is_json=json)
     with settings_for(database) as settings:
         findings = [_python(), _sqlite(), _disk(settings)]
@@ -116,7 +116,25 @@ async def _of_database(house: House) -> list[Finding]:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
             findings.append(Finding(name, "bad", f"{type(error).__name__}"))
             break
+    if all(finding.state == "good" for finding in findings):
+        findings += await _work(house)
     return findings
+
+
+async def _work(house: House) -> list[Finding]:
+    """Nobody at work is a note: the platform may be stopped on purpose."""
+    async with house.database.reader() as db:
+        now = await clock.moment(db)
+        pulse = await beats.pulse(db, now=now)
+        facts, late = await outbox.backlog(db, now=now)
+        waiting = await jobs.backlog(db, now=now)
+    silence = "never" if pulse.silence is None else f"{pulse.silence.total_seconds():.0f} s ago"
+    queue = f"{waiting.due} due, {waiting.later} later, {waiting.dead} failed for good"
+    return [
+        Finding("workers", "good" if pulse.alive else "note", f"{pulse.alive} at work; the last beat was {silence}"),
+        Finding("relay", "note" if late > health.RELAY_LATE else "good", f"{facts} facts wait, {late.seconds} s"),
+        Finding("jobs", "note" if waiting.dead else "good", queue),
+    ]
 
 
 async def _reach(house: House) -> str:

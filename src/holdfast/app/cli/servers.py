@@ -1,6 +1,7 @@
 """holdfast serve, holdfast worker: what runs until it is told to stop."""
 
 import asyncio
+import contextlib
 import signal
 from typing import Annotated
 
@@ -10,7 +11,7 @@ from holdfast.app import health, serving, worker
 from holdfast.app.cli.opening import environment, opened, settings_for, work
 from holdfast.app.cli.screen import DatabaseUrl, Json, Screen
 from holdfast.app.house import House
-from holdfast.app.main import create_app
+from holdfast.app.main import create_app, create_worker_app
 from holdfast.app.settings import Settings
 
 
@@ -66,8 +67,14 @@ async def _work(settings: Settings, screen: Screen) -> None:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        screen.say("The worker is at work", value={"working": True})
-        await worker.run(house, stop)
+        async with contextlib.AsyncExitStack() as stack:
+            value: dict[str, object] = {"working": True}
+            if settings.worker_port is not None:
+                (listener,) = serving.listen(settings.host, settings.worker_port)
+                await stack.enter_async_context(serving.served(create_worker_app(house), listener))
+                value["port"] = listener.getsockname()[1]
+            screen.say("The worker is at work", value=value)
+            await worker.run(house, stop)
 
 
 async def _check_ready(house: House) -> None:

@@ -25,6 +25,7 @@ from holdfast.kernel.holds.queries import (
     live,
     live_of_owner,
     of_inventory,
+    unswept,
     with_live_owner,
 )
 from holdfast.kernel.holds.rules import end_after_checkout, end_after_failure, is_live, total_of
@@ -96,5 +97,6 @@ __all__ = [
     "shift",
     "slots_taken",
     "total_of",
+    "unswept",
     "with_live_owner",
 ]

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -86,6 +86,15 @@ async def lapsed(db: Reader, *, now: datetime, limit: int) -> list[tuple[UUID, U
         .limit(limit)
     )
     return [(row.inventory_id, row.id) for row in rows]
+
+
+async def unswept(db: Reader, *, now: datetime) -> tuple[int, timedelta]:
+    """How many active holds have lapsed without having been tidied, and since when the first of them has."""
+    lapsed = sa.and_(holds.c.state == "active", holds.c.expires_at <= now)
+    row = await db.one(
+        sa.select(sa.func.count().label("many"), sa.func.min(holds.c.expires_at).label("first")).where(lapsed)
+    )
+    return row.many, timedelta(0) if row.first is None else now - row.first
 
 
 async def by_key(db: Reader, *, inventory_id: UUID, placed_by: UUID, key: str) -> tuple[UUID, str] | None:

@@ -12,21 +12,28 @@ from holdfast.kernel.checkout.tasks.paying import ASK_AGAIN, settle
 from holdfast.kernel.checkout.values import Till
 from holdfast.kernel.inventory import turn
 from holdfast.kernel.payments import GatewayRefund, GatewayRefused
-from holdfast.kit import clock
+from holdfast.kit import clock, metrics
 from holdfast.kit.db import Database, Transaction
 from holdfast.kit.errors import Error
 from holdfast.kit.jobs import NotYet
 from holdfast.kit.money import Money
 
 log = structlog.get_logger("holdfast.checkout")
+_webhooks = metrics.counter("holdfast_webhooks_total", "Notices of gateways: taken, refused.", ("gateway", "outcome"))
 
 
 async def receive(database: Database, till: Till, *, gateway: str, headers: Mapping[str, str], body: bytes) -> None:
     """A webhook: verified, stored, then processed. BadSignature changes nothing; a crash between loses nothing."""
     async with database.reader() as db:
         now = await clock.moment(db)
-    notice = till.gateway(gateway).read(headers, body, now=now)
+    teller = till.gateway(gateway)
+    try:
+        notice = teller.read(headers, body, now=now)
+    except Error:
+        _webhooks.labels(gateway, "refused").inc()
+        raise
     event_id = await database.run(partial(payments.store_event, gateway=gateway, notice=notice, now=now))
+    _webhooks.labels(gateway, "taken").inc()
     try:
         await process(database, till, event_id)
     except Error as error:  # it is stored: `reconcile` meets it again within seconds
