@@ -1,4 +1,4 @@
-"""holdfast migrate, seed, check, ledger, openapi: what is done to a database, and what is read of it."""
+"""holdfast migrate, seed, check, ledger, openapi, schema: what is done to a database, and what is read of it."""
 
 import asyncio
 from pathlib import Path
@@ -8,6 +8,7 @@ import sqlalchemy as sa
 import typer
 
 from holdfast.app import check as checking
+from holdfast.app import schema as schema_page
 from holdfast.app import seed as seeding
 from holdfast.app.cli.opening import settings_for, work
 from holdfast.app.cli.screen import DatabaseUrl, Json, Screen
@@ -25,7 +26,7 @@ from holdfast.kit.money import Money
 
 
 def add_to(app: typer.Typer) -> None:
-    for command in (migrate, seed, check, openapi):
+    for command in (migrate, seed, check, openapi, schema):
         app.command()(command)
     app.command("new-epoch")(new_epoch)
     app.command("ledger")(show_ledger)
@@ -148,6 +149,11 @@ def openapi(*, json: Json = False) -> None:
         Screen(is_json=True).value(app.openapi())
     else:
         typer.echo(_readable(app.openapi()))
+
+
+def schema() -> None:
+    """Print the tables as a page of diagrams (Mermaid), drawn from the models."""
+    typer.echo(schema_page.described(), nl=False)
 
 
 def missing_after(present: str | None) -> list[str]:
