@@ -134,6 +134,15 @@ def start_valkey(folder: Path, *, outside: Path = OUTSIDE) -> Server:
     return Server(f"redis://:{password}@127.0.0.1:{port}/0", process.pid, signal.SIGTERM, process=process)
 
 
+def postgres_program(name: str) -> Path:
+    """The path of `pg_dump` and its like; the newest is good for any older server. ServerNotFound."""
+    found = next((each / name for each in _postgres_candidates() if (each / name).exists()), None)
+    path = found or shutil.which(name)  # where only PostgreSQL's clients are installed
+    if path is None:
+        raise ServerNotFound("PostgreSQL", "HOLDFAST_PG_BIN")
+    return Path(path)
+
+
 def _started(
     command: Callable[[int], list[str]],
     *,
