@@ -92,7 +92,7 @@ def test_a_file_that_is_no_backup_is_refused(shell: Shell, database_url: str, em
         refused = shell.run("restore", "--from", str(file), database_url=empty_url)
         assert refused.returncode == 1
         assert refused.stderr.split(":")[0] in {"backup_unreadable", "backup_failed"}
-    assert shell.run("check", database_url=empty_url).returncode == 1  # nothing was restored
+    assert shell.run("migrate", "--check", database_url=empty_url).returncode == 1  # nothing was restored
 
 
 def test_a_database_that_cannot_be_reached_leaves_no_file(shell: Shell) -> None:

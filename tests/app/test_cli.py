@@ -108,7 +108,9 @@ def test_the_doctor_finds_what_is_missing_and_what_production_would_refuse(shell
 
     assert ill.returncode == 1
     assert json.loads(ill.stdout)["findings"][-1]["state"] == "bad"
-    assert set(well) == {"python", "sqlite", "disk", "settings", "database", "migrations", "clock"}
+    of_the_machine, of_the_work = {"python", "sqlite", "disk", "settings"}, {"workers", "relay", "jobs"}
+    assert set(well) == of_the_machine | {"database", "migrations", "clock"} | of_the_work
+    assert well["workers"] == {"name": "workers", "state": "note", "detail": "0 at work; the last beat was never"}
     assert well["settings"]["state"] == "note"
     assert "sandbox" in well["settings"]["detail"]
 

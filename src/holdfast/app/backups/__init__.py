@@ -50,7 +50,10 @@ class BackupFailed(Unavailable):
 
 
 def back_up(url: sa.URL, path: Path) -> int:
-    """Write the file, for its owner alone to read; its bytes. FileExists, BackupFailed, BackupUnreadable, ServerNotFound."""
+    """Write the file, for its owner alone to read; its bytes.
+
+    FileExists, BackupFailed, BackupUnreadable, ServerNotFound.
+    """
     if path.exists():
         raise FileExists(str(path))
     draft = path.with_name(f".{path.name}.part")
