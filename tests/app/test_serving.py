@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -62,6 +63,11 @@ def test_several_processes_share_a_port_and_one_that_dies_is_replaced(migrated: 
     assert not any(map(alive, everybody))
 
 
+def figures_of(pid: int) -> list[Path]:
+    """The folder where the processes of that parent write their figures."""
+    return list(Path(tempfile.gettempdir()).glob(f"holdfast-metrics-{pid}-*"))
+
+
 def figure(said: Mapping[str, Any], name: str) -> float:
     """The sum of a figure over its labels, as whichever process answers tells it."""
     lines = httpx2.get(f"{said['url']}/metrics", timeout=60).text.splitlines()
@@ -89,6 +95,11 @@ def test_server_processes_end_with_their_parent_even_if_it_is_killed(migrated: S
         parent.kill()
 
         wait_for(lambda: not any(map(alive, orphans)), "the children live on")
+    left_behind = figures_of(parent.pid)
+    with migrated.running("serve", "--workers", "2", "--port", "0"):
+        swept_up = figures_of(parent.pid)
+
+    assert (len(left_behind), swept_up) == (1, [])
 
 
 def test_a_port_that_is_taken_is_named(migrated: Shell) -> None:

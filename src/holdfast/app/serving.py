@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -34,6 +36,7 @@ _START_SECONDS = 60
 _BACKLOG = 2048
 _PAUSE_SECONDS = 0.5
 _LOOK_SECONDS = 0.02
+_FIGURES = "holdfast-metrics-"
 _READY = b"r"
 
 log = structlog.get_logger("holdfast.serving")
@@ -89,8 +92,18 @@ def serve_in_processes(listeners: Sequence[socket.socket], *, ready: Callable[[]
 
     They write their figures into one folder, so that whichever is asked for /metrics tells those of all.
     """
-    with tempfile.TemporaryDirectory(prefix="holdfast-metrics-") as folder:
+    _sweep_up_after_killed_parents()
+    with tempfile.TemporaryDirectory(prefix=f"{_FIGURES}{os.getpid()}-") as folder:
         _Parent(listeners, folder, ready=ready).run()
+
+
+def _sweep_up_after_killed_parents() -> None:
+    for folder in Path(tempfile.gettempdir()).glob(f"{_FIGURES}*-*"):
+        with contextlib.suppress(PermissionError, ValueError):  # somebody else's, or not ours
+            try:
+                os.kill(int(folder.name.removeprefix(_FIGURES).partition("-")[0]), 0)
+            except ProcessLookupError:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.asynccontextmanager
