@@ -8,6 +8,8 @@ from holdfast.kernel.checkout.cancelling import (
     quote,
     reschedule,
 )
+from holdfast.kernel.checkout.tasks import pay
+from holdfast.kernel.checkout.tasks import settle as ask_gateway
 from holdfast.kernel.checkout.values import (
     CANCEL_OCCURRENCE,
     END,
@@ -31,10 +33,12 @@ __all__ = [
     "PaymentUnavailable",
     "QuoteStale",
     "Till",
+    "ask_gateway",
     "cancel",
     "cancel_occurrence",
     "finish_occurrence",
     "open_payment",
+    "pay",
     "quote",
     "release",
     "reschedule",

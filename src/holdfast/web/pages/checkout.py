@@ -10,7 +10,6 @@ from starlette.responses import RedirectResponse, Response
 from holdfast.kernel import bookings, checkout, holds
 from holdfast.kernel.audit import Actor
 from holdfast.kernel.checkout import BookingView, Till
-from holdfast.kernel.checkout import tasks as checkout_tasks
 from holdfast.kernel.holds import Hold, HoldNotFound
 from holdfast.kernel.identity import Caller, customer, payer
 from holdfast.kernel.payments import Method
@@ -67,7 +66,7 @@ async def pay(request: Request, hold: OwnHold, database: Db, caller: Caller) -> 
     if filled.said is None:
         return await _shown(request, database, hold, await _view(database, hold), status=422)
     try:
-        opened, payment = await checkout_tasks.pay(
+        opened, payment = await checkout.pay(
             database,
             _till(request),
             hold.id,
@@ -168,7 +167,7 @@ async def _ask_gateway(database: Database, till: Till, hold: Hold) -> None:
     waiting = [payment for payment in view.payments if payment.is_open] if view is not None else []
     for payment in waiting[-1:]:
         try:
-            await checkout_tasks.settle(database, till, payment.id)
+            await checkout.ask_gateway(database, till, payment.id)
         except Error:
             return
 

@@ -1,12 +1,12 @@
-"""worker beats: revision 0003, after 0002."""
+"""worker beats: revision 0006, after 0005."""
 
 import sqlalchemy as sa
 from alembic import op
 
 from holdfast.kit.db import Id, Moment
 
-revision = "0003"
-down_revision = "0002"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
