@@ -8,7 +8,7 @@ import typer
 
 from holdfast.app import backups
 from holdfast.app import check as checking
-from holdfast.app.cli.data import make_folder_of
+from holdfast.app.cli.data import begin_epoch, make_folder_of
 from holdfast.app.cli.opening import settings_for, work
 from holdfast.app.cli.screen import DatabaseUrl, Json, Screen
 from holdfast.app.house import House
@@ -47,6 +47,7 @@ def restore(
     screen = Screen(is_json=json)
 
     async def prove(house: House) -> list[Breach]:
+        await begin_epoch(house)  # positions given since the backup mean nothing now
         return await checking.check(house.database)
 
     with settings_for(database) as settings:

@@ -59,16 +59,18 @@ def migrate(
 def new_epoch(*, database: DatabaseUrl = None, json: Json = False) -> None:
     """After a restore or failover: every watcher of a live map begins anew."""
     screen = Screen(is_json=json)
-
-    async def begin(house: House) -> int:
-        async def write(db: Transaction) -> int:
-            return await realtime.begin_epoch(db, actor=Actor.system(), now=await clock.moment(db))
-
-        return await house.database.run(write)
-
     with settings_for(database) as settings:
-        epoch = work(settings, begin)
+        epoch = work(settings, begin_epoch)
         screen.say(f"Epoch {epoch} began", value={"epoch": epoch})
+
+
+async def begin_epoch(house: House) -> int:
+    """Its number."""
+
+    async def write(db: Transaction) -> int:
+        return await realtime.begin_epoch(db, actor=Actor.system(), now=await clock.moment(db))
+
+    return await house.database.run(write)
 
 
 def seed(

@@ -20,13 +20,15 @@ from holdfast.kernel.realtime import queries
 from holdfast.kernel.realtime.audience import Audience, Watcher
 from holdfast.kernel.realtime.values import Channel, Position, RealtimeSettings
 from holdfast.kernel.realtime.views import GapInStreamError, View
-from holdfast.kit import clock, outbox
+from holdfast.kit import clock, metrics, outbox
 from holdfast.kit.db import Database, Reader
 from holdfast.kit.errors import Error
 
 CHANGES_MAX = 2_000
 _EPOCH_SECONDS = 1.0
 _BROKEN_SECONDS = 0.5
+
+_OPEN = metrics.gauge("holdfast_sockets_open", "Sockets open at the moment.")
 
 log = structlog.stdlib.get_logger("holdfast.realtime")
 
@@ -72,9 +74,11 @@ class Hub:
             yield False
             return
         self._addresses[address] += 1
+        _OPEN.inc()
         try:
             yield True
         finally:
+            _OPEN.dec()
             self._addresses[address] -= 1
             if not self._addresses[address]:
                 del self._addresses[address]
