@@ -98,7 +98,7 @@ def test_what_is_refused_is_said_in_a_sentence(
 def test_production_is_told_everything_that_is_unsafe_at_once(shell: Shell) -> None:
     done = shell.run("worker", environment="production", demo_fast="1")
 
-    assert done.stderr.count("\n- ") == 5
+    assert done.stderr.count("\n- ") == 6
 
 
 def test_the_doctor_finds_what_is_missing_and_what_production_would_refuse(shell: Shell) -> None:
