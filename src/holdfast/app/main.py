@@ -28,6 +28,7 @@ from holdfast.kernel.notifications import api as notifications_api
 from holdfast.kernel.payments import Gateway
 from holdfast.kernel.product import Product
 from holdfast.kernel.realtime import api as realtime_api
+from holdfast.kernel.reports import api as reports_api
 from holdfast.kernel.tickets import api as tickets_api
 from holdfast.kit import http, openapi, problems
 from holdfast.kit.db import Database
@@ -47,6 +48,7 @@ SHARED = (
     checkout_api.router,
     tickets_api.router,
     audit_api.router,
+    reports_api.router,
     notifications_api.router,
 )
 

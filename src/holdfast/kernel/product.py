@@ -39,6 +39,18 @@ class Seed:
 
 
 @dataclass(frozen=True, slots=True)
+class Export:
+    """What leaves of a table for a warehouse. `moved`: the column that says when a row last changed, if there is one.
+
+    `hidden` columns never leave, `personal` ones only where that is asked for; `moved` None: it is handed out whole.
+    """
+
+    moved: str | None
+    hidden: frozenset[str] = frozenset()
+    personal: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Product:
     """One product: `name` is its path and the prefix of its tables.
 
@@ -64,6 +76,8 @@ class Product:
     every: Mapping[str, tuple[int, Callable[[Database], Awaitable[object]]]] = field(default_factory=dict)
     seed: Seed | None = None
     roles: frozenset[str] = frozenset()
+    #: which of its tables are handed out to a warehouse, and what of them; the rest are kept back
+    exports: Mapping[str, Export] = field(default_factory=dict)
     #: Whether a booking that was never paid is shown to its owner by id.
     shows_unpaid: bool = False
 

@@ -43,6 +43,7 @@ Id = sa.Uuid
 Json = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+QUARTER_SECONDS = 900
 _ATTEMPTS_MAX = 4  # the first one and three more
 #: What PostgreSQL's states and SQLite's words mean.
 _NAMES: tuple[tuple[type[Contended | DatabaseUnavailable | StorageFull], set[str], tuple[str, ...]], ...] = (
@@ -81,6 +82,13 @@ class Moment(sa.TypeDecorator[datetime]):
         if value is None or isinstance(value, datetime):
             return value
         return _EPOCH + timedelta(microseconds=value)
+
+
+def quarter_hour(column: sa.ColumnElement[datetime], dialect: Dialect) -> sa.ColumnElement[int]:
+    """The number of the quarter of an hour since 1970 that a moment lies in: every zone's days are made of these."""
+    if dialect == "postgresql":
+        return sa.cast(sa.func.floor(sa.extract("epoch", column) / QUARTER_SECONDS), sa.BigInteger)
+    return sa.cast(column, sa.BigInteger).op("/")(sa.literal_column(str(QUARTER_SECONDS * 1_000_000)))
 
 
 def one_of(column: str, values: Sequence[str]) -> sa.CheckConstraint:

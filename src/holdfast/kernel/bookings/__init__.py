@@ -17,6 +17,7 @@ from holdfast.kernel.bookings.checks import CHECKS
 from holdfast.kernel.bookings.queries import (
     cancellation,
     cancellations_of,
+    cancelled,
     counts,
     find,
     find_many,
@@ -28,6 +29,7 @@ from holdfast.kernel.bookings.queries import (
     of_owner,
     owners,
     quote,
+    sold,
     unfinished,
 )
 from holdfast.kernel.bookings.rules import (
@@ -54,6 +56,7 @@ from holdfast.kernel.bookings.values import (
     Quote,
     QuoteNotFound,
     RefundState,
+    SoldThen,
     TicketUsed,
 )
 
@@ -75,11 +78,13 @@ __all__ = [
     "Quote",
     "QuoteNotFound",
     "RefundState",
+    "SoldThen",
     "TicketUsed",
     "amounts_due",
     "cancel",
     "cancellation",
     "cancellations_of",
+    "cancelled",
     "chosen",
     "complete",
     "confirm",
@@ -105,5 +110,6 @@ __all__ = [
     "set_refund_state",
     "settle_cancellation",
     "slots_of",
+    "sold",
     "unfinished",
 ]

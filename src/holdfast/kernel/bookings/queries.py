@@ -16,8 +16,9 @@ from holdfast.kernel.bookings.values import (
     CancellationNotFound,
     Quote,
     QuoteNotFound,
+    SoldThen,
 )
-from holdfast.kit.db import Reader
+from holdfast.kit.db import Reader, quarter_hour
 
 SHOWN = ("confirmed", "completed", "cancelled")
 
@@ -90,6 +91,69 @@ async def counts(db: Reader, *, since: datetime) -> dict[str, int]:
         "cancelled": by_state.get(("cancelled", True), 0),
         "expired": by_state.get(("expired", False), 0),
     }
+
+
+async def sold(db: Reader, *, since: datetime, before: datetime, provider_id: UUID | None = None) -> list[SoldThen]:
+    """What was confirmed in [since, before): by inventory, currency and quarter of an hour."""
+    each = sa.select(
+        bookings.c.product,
+        bookings.c.inventory_id,
+        bookings.c.currency,
+        quarter_hour(bookings.c.confirmed_at, db.dialect).label("quarter"),
+        bookings.c.total,
+        holds.count_items(bookings.c.inventory_id, bookings.c.hold_id).label("item_count"),
+    ).where(bookings.c.confirmed_at >= since, bookings.c.confirmed_at < before)
+    if provider_id is not None:
+        each = each.where(bookings.c.provider_id == provider_id)
+    one = each.subquery()
+    keys = (one.c.product, one.c.inventory_id, one.c.currency, one.c.quarter)
+    statement = sa.select(
+        *keys,
+        sa.func.count().label("bookings"),
+        sa.func.sum(one.c.item_count).label("item_count"),
+        sa.func.sum(one.c.total).label("amount"),
+    ).group_by(*keys)
+    return [
+        SoldThen(
+            row.product, row.inventory_id, row.currency, row.quarter, row.bookings, int(row.item_count), int(row.amount)
+        )
+        for row in await db.all(statement)
+    ]
+
+
+async def cancelled(
+    db: Reader, *, since: datetime, before: datetime, provider_id: UUID | None = None
+) -> list[SoldThen]:
+    """What was cancelled in [since, before): `bookings` counts cancellations, `amount` is what goes back."""
+    quarter = quarter_hour(cancellations.c.created_at, db.dialect)
+    keys = (bookings.c.product, cancellations.c.inventory_id, cancellations.c.currency, quarter)
+    count_of = sa.func.jsonb_array_length if db.dialect == "postgresql" else sa.func.json_array_length
+    length = count_of(cancellations.c["items"])
+    statement = (
+        sa.select(
+            *keys[:3],
+            quarter.label("quarter"),
+            sa.func.count().label("bookings"),
+            sa.func.sum(length).label("item_count"),
+            sa.func.sum(cancellations.c.refund_amount).label("amount"),
+        )
+        .join(
+            bookings,
+            sa.and_(
+                bookings.c.inventory_id == cancellations.c.inventory_id, bookings.c.id == cancellations.c.booking_id
+            ),
+        )
+        .where(cancellations.c.created_at >= since, cancellations.c.created_at < before)
+        .group_by(*keys)
+    )
+    if provider_id is not None:
+        statement = statement.where(bookings.c.provider_id == provider_id)
+    return [
+        SoldThen(
+            row.product, row.inventory_id, row.currency, row.quarter, row.bookings, int(row.item_count), int(row.amount)
+        )
+        for row in await db.all(statement)
+    ]
 
 
 async def lapsed(db: Reader, *, now: datetime, limit: int) -> list[tuple[UUID, UUID]]:

@@ -79,6 +79,19 @@ class Quote:
         return sum(self.amounts) + self.fees
 
 
+@dataclass(frozen=True, slots=True)
+class SoldThen:
+    """What was sold (or given back) of one inventory in one quarter of an hour; `amount` in minor units."""
+
+    product: str
+    inventory_id: UUID
+    currency: str
+    quarter: int
+    bookings: int
+    items: int
+    amount: int
+
+
 @dataclass(eq=False)
 class BookingNotFound(NotFound):
     """There is no such booking."""

@@ -16,6 +16,7 @@ from holdfast.kernel.holds.actions import (
 )
 from holdfast.kernel.holds.checks import CHECKS, claims_missing, quantities_missing
 from holdfast.kernel.holds.queries import (
+    count_items,
     count_live,
     find,
     find_many,
@@ -73,6 +74,7 @@ __all__ = [
     "cancel_items",
     "claims_missing",
     "convert",
+    "count_items",
     "count_live",
     "end_after_checkout",
     "end_after_failure",

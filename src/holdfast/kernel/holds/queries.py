@@ -145,6 +145,12 @@ async def ids_of_owners(db: Reader, inventory_id: UUID, owner_ids: Sequence[UUID
     return {row.id: row.owner_id for row in rows}
 
 
+def count_items(inventory_id: sa.ColumnElement[UUID], hold_id: sa.ColumnElement[UUID]) -> sa.ScalarSelect[int]:
+    """How many items a hold has, cancelled ones too, as an expression for a query about holds."""
+    counted = sa.select(sa.func.count()).where(items.c.inventory_id == inventory_id, items.c.hold_id == hold_id)
+    return counted.scalar_subquery()
+
+
 async def of_inventory(
     db: Reader, inventory_id: UUID, *, states: Sequence[str], limit: int, unpaid: bool = False
 ) -> list[UUID]:

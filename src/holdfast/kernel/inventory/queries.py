@@ -184,6 +184,21 @@ async def occupancy(db: Reader, *, starts_from: datetime, starts_before: datetim
     return [(row.starts_at, row.capacity, row.sold) for row in rows]
 
 
+async def occupancy_of(
+    db: Reader, *, starts_from: datetime, starts_before: datetime, provider_id: UUID | None = None
+) -> list[Inventory]:
+    """What starts in that time and was on sale, in the order of starting, with its capacity and what is sold."""
+    statement = sa.select(inventories).where(
+        inventories.c.starts_at >= starts_from,
+        inventories.c.starts_at < starts_before,
+        inventories.c.state.in_(("on_sale", "sold_out", "closed", "over", "cancelled")),
+    )
+    if provider_id is not None:
+        statement = statement.where(inventories.c.provider_id == provider_id)
+    rows = await db.all(statement.order_by(inventories.c.starts_at, inventories.c.id))
+    return [inventory_of(row) for row in rows]
+
+
 def _state(kind: str, expires_at: datetime | None) -> SlotState:
     if kind == "block":
         return "blocked"

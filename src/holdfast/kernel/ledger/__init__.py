@@ -2,7 +2,22 @@
 
 from holdfast.kernel.ledger.actions import post
 from holdfast.kernel.ledger.checks import CHECKS
-from holdfast.kernel.ledger.queries import balances, movements, posted
-from holdfast.kernel.ledger.values import Account, Balance, Movement, Transfer
+from holdfast.kernel.ledger.queries import balances, flows, movements, posted, statements, total_of
+from holdfast.kernel.ledger.values import Account, Balance, Flow, Movement, Statement, Transfer
 
-__all__ = ["CHECKS", "Account", "Balance", "Movement", "Transfer", "balances", "movements", "post", "posted"]
+__all__ = [
+    "CHECKS",
+    "Account",
+    "Balance",
+    "Flow",
+    "Movement",
+    "Statement",
+    "Transfer",
+    "balances",
+    "flows",
+    "movements",
+    "post",
+    "posted",
+    "statements",
+    "total_of",
+]

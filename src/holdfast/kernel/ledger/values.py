@@ -66,6 +66,34 @@ class Movement:
 
 
 @dataclass(frozen=True, slots=True)
+class Statement:
+    """One account over a period, in minor units: what it held, what came on either side, what it holds."""
+
+    kind: Kind
+    holder: str
+    currency: str
+    opening: int
+    debits: int
+    credits: int
+
+    @property
+    def closing(self) -> int:
+        return self.opening + self.debits - self.credits
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """All entries of one step between two kinds of account over a period."""
+
+    step: str
+    debit_kind: Kind
+    credit_kind: Kind
+    currency: str
+    amount: int
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
 class Balance:
     """What an account holds: debits less credits, in minor units."""
 

@@ -46,6 +46,11 @@ async def by_reference(db: Reader, *, gateway: str, reference: str) -> Payment:
     return await find(db, payment_id)
 
 
+def ids_of_provider(provider_id: UUID) -> sa.Select[tuple[UUID]]:
+    """The ids of all payments for what a provider sells, as a part of another query."""
+    return sa.select(payments.c.id).where(payments.c.provider_id == provider_id)
+
+
 async def of_bookings(db: Reader, booking_ids: Sequence[UUID]) -> dict[UUID, list[Payment]]:
     """Payments by booking, oldest first."""
     found: dict[UUID, list[Payment]] = {booking_id: [] for booking_id in booking_ids}

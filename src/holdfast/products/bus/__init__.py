@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from holdfast.kernel.product import Product, Seed
+from holdfast.kernel.product import Export, Product, Seed
 from holdfast.kit.words import mark
 from holdfast.products.bus import api, pages, present, queries, seeds, tasks
 from holdfast.products.bus.api import sockets
@@ -22,6 +22,16 @@ product = Product(
     every={"bus.statuses": (STATUSES_EVERY_SECONDS, tasks.move_statuses)},
     seed=Seed(seeds.load, steps=len(seeds.FLEETS)),
     roles=frozenset({"operator"}),
+    exports={
+        "bus_booking_receipts": Export(None),
+        "bus_buses": Export("updated_at"),
+        "bus_fares": Export(None),
+        "bus_layouts": Export(None),
+        "bus_route_stops": Export(None),
+        "bus_routes": Export("updated_at"),
+        "bus_schedule_stops": Export(None),
+        "bus_schedules": Export("updated_at"),
+    },
 )
 
 __all__ = ["product"]
