@@ -12,6 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from holdfast.app import serving
 from tests.app.shell import Shell
 
 _PATIENCE_SECONDS = 90
@@ -195,3 +196,15 @@ def test_the_demo_starts_over_when_told_and_takes_the_next_port_where_its_own_is
     assert said["url"] != f"http://127.0.0.1:{port}"
     assert answer.status_code == 200
     assert not letter.exists()
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux cuts off who never reads")
+def test_every_connection_is_cut_off_once_its_client_takes_nothing_for_long() -> None:
+    (listener,) = serving.listen("127.0.0.1", 0)
+
+    with listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            patience = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+
+    assert patience == serving.UNREAD_SECONDS_MAX * 1000

@@ -32,6 +32,9 @@ from holdfast.kit import metrics
 from holdfast.kit.errors import Unavailable
 
 STOP_SECONDS = 10
+#: Whoever takes nothing of what was sent for so long is cut off by the system. The server itself can't: closing waits
+#: until all that was written is sent, for a client that never reads without end, and nobody would count it any more.
+UNREAD_SECONDS_MAX = 30
 _START_SECONDS = 60
 _BACKLOG = 2048
 _PAUSE_SECONDS = 0.5
@@ -64,6 +67,8 @@ def listen(host: str, port: int, *, times: int = 1) -> list[socket.socket]:
         # Named as TCP, or asyncio leaves Nagle's delay on, and every answer takes 40 ms.
         listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # every connection of this listener has it too
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS_MAX * 1000)
         if times > 1:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         try:
