@@ -169,13 +169,13 @@ def test_what_is_no_position_is_none(text: str) -> None:
 
 async def test_who_does_not_keep_up_is_sent_one_snapshot_instead_of_all_it_missed() -> None:
     view = a_view()
-    audience = Audience(Channel(INVENTORY), view, epoch=1, now=NOW)
+    audience = Audience(Channel(INVENTORY), view, epoch=1, clock=lambda: NOW)
     watcher = Watcher(audience, queue_max=3)
     audience.watchers.add(watcher)
 
     for number in range(5):
         view.apply(change(8 + number, (number % 4, "sold", None)))
-        audience.tell({number % 4}, {}, now=NOW)
+        audience.tell({number % 4}, {})
     message = await watcher.next(patience=1)
     nothing = await watcher.next(patience=0.01)
 

@@ -57,6 +57,7 @@ from holdfast.kernel.identity.queries import (
     memberships,
     provider,
     running_logins,
+    stamps_of_logins,
     user,
     users_by_id,
 )
@@ -155,6 +156,7 @@ __all__ = [
     "sign_in",
     "signed_in",
     "staff",
+    "stamps_of_logins",
     "tidy",
     "user",
     "users_by_id",

@@ -1,6 +1,6 @@
 """Read accounts, logins, principals and providers."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -119,6 +119,18 @@ async def running_logins(db: Reader, user_id: UUID, *, now: datetime) -> list[Lo
     running = (logins.c.user_id == user_id, logins.c.ended_at.is_(None), logins.c.expires_at > now)
     rows = await db.all(sa.select(logins).where(*running).order_by(logins.c.last_used_at.desc()).limit(100))
     return [Login(row.id, row.user_id, row.agent, row.created_at, row.last_used_at, row.expires_at) for row in rows]
+
+
+async def stamps_of_logins(db: Reader, login_ids: Collection[UUID]) -> dict[UUID, object]:
+    """For each login that there is a stamp, which is another once it ended or its account or roles changed."""
+    if not login_ids:
+        return {}
+    rows = await db.all(
+        sa.select(logins.c.id, logins.c.ended_at, users.c.version)
+        .join(users, users.c.id == logins.c.user_id)
+        .where(logins.c.id.in_(login_ids))
+    )
+    return {row.id: (row.ended_at, row.version) for row in rows}
 
 
 async def principal_of_login(

@@ -7,7 +7,7 @@ with `held_by_me`. A watcher who falls behind is sent one snapshot instead of al
 import asyncio
 import json
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -21,6 +21,10 @@ class Watcher:
     def __init__(self, audience: "Audience", *, queue_max: int) -> None:
         self.audience = audience
         self.owner_id: UUID | None = None
+        self.login_id: UUID | None = None
+        #: what the rows said of login and account when last looked at; `is_doubtful` once they say something else
+        self.stamp: object = None
+        self.is_doubtful = asyncio.Event()
         #: the slots that were theirs when they were last told
         self.slots: frozenset[int] = frozenset()
         self.is_behind = False
@@ -60,28 +64,28 @@ class Watcher:
 
 
 class Audience:
-    """The watchers of one channel. `now` in every message is the server's clock."""
+    """The watchers of one channel. `clock` tells the moment that stands in every message."""
 
-    def __init__(self, channel: Channel, view: View, *, epoch: int, now: datetime) -> None:
+    def __init__(self, channel: Channel, view: View, *, epoch: int, clock: Callable[[], datetime]) -> None:
         self.channel = channel
         self.watchers: set[Watcher] = set()
-        self.now = now
+        self._clock = clock
         self._begin(view, epoch)
 
     def _begin(self, view: View, epoch: int) -> None:
         self.view, self.epoch, self.seq = view, epoch, view.seq
         self.looks: dict[int, PlaceLook] = view.look(self.channel)
+        #: The public snapshot but for its moment, until something changes: many join at once after a restart.
+        self._snapshot: str | None = None
 
-    def restart(self, view: View, *, epoch: int, now: datetime) -> None:
+    def restart(self, view: View, *, epoch: int) -> None:
         """The inventory was read anew: everybody gets a snapshot."""
-        self.now = now
         self._begin(view, epoch)
         for watcher in self.watchers:
             watcher.resync()
 
-    def tell(self, touched: Collection[int], mine: Mapping[UUID, frozenset[int]], *, now: datetime) -> bool:
+    def tell(self, touched: Collection[int], mine: Mapping[UUID, frozenset[int]]) -> bool:
         """Tell of what changed in these places since it was last told; whether there was anything to tell."""
-        self.now = now
         after, self.seq = self.seq, self.view.seq
         changed = self.view.look(self.channel, touched)
         if after == self.seq:  # by time alone; a change says all it touched, also to who lost the news of a lapse
@@ -89,32 +93,36 @@ class Audience:
             if not changed:
                 return False
         self.looks.update(changed)
+        self._snapshot = None
         kind: Message = {"type": "changes", "after": self._position(after)} if after != self.seq else {"type": "lapsed"}
-        public = _encoded(self._message(kind, self._told(changed)))
+        public = self._encoded(self._message(kind, self._told(changed)))
         for watcher in self.watchers:
             if watcher.owner_id is None:
                 watcher.put(public)
             else:
-                watcher.put(_encoded(self._message(kind, self._told_to(watcher, changed, mine))))
+                watcher.put(self._encoded(self._message(kind, self._told_to(watcher, changed, mine))))
         return True
 
     def snapshot_for(self, watcher: Watcher) -> str:
         """Everything as it is now."""
+        if watcher.owner_id is None:
+            if self._snapshot is None:
+                self._snapshot = _written(self._message({"type": "snapshot"}, self._told(self.looks)))
+            return self._stamped(self._snapshot)
         places = self._told(self.looks)
-        if watcher.owner_id is not None:
-            for place, number in zip(places, self.looks, strict=True):
-                place["held_by_me"] = self.view.is_mine(self.channel, number, watcher.slots)
-        return _encoded(self._message({"type": "snapshot"}, places))
+        for place, number in zip(places, self.looks, strict=True):
+            place["held_by_me"] = self.view.is_mine(self.channel, number, watcher.slots)
+        return self._encoded(self._message({"type": "snapshot"}, places))
 
     def catch_up(self, watcher: Watcher, *, since: Position, slots: Iterable[int]) -> None:
         """Tell one watcher what changed since a position it named: `slots` of all changes from there to here."""
         touched = self.view.places_of([*slots, *self.view.lapsed_unswept])
         places = self._told({number: look for number, look in self.looks.items() if number in touched})
-        watcher.put(_encoded(self._message({"type": "changes", "after": str(since)}, places)))
+        watcher.put(self._encoded(self._message({"type": "changes", "after": str(since)}, places)))
 
     def ping(self) -> str:
         """Nothing happened; who sees by it that something was lost asks."""
-        return _encoded(self._message({"type": "ping"}, None))
+        return self._encoded(self._message({"type": "ping"}, None))
 
     def _told(self, looks: Mapping[int, PlaceLook]) -> list[dict[str, object]]:
         return [self.view.told(number, look) for number, look in looks.items()]
@@ -139,12 +147,19 @@ class Audience:
         message |= {"inventory_id": str(self.channel.inventory_id), "position": self._position(self.seq)}
         if places is not None:
             message["seats"] = places
-        message |= {"available_seats": self.view.available(self.looks, self.channel), "state": self.view.state}
-        return {**message, "server_time": self.now.isoformat().replace("+00:00", "Z")}
+        return message | {"available_seats": self.view.available(self.looks, self.channel), "state": self.view.state}
+
+    def _encoded(self, message: Message) -> str:
+        return self._stamped(_written(message))
+
+    def _stamped(self, text: str) -> str:
+        """The message with the moment at which it is sent, so that clients can set their clocks by it."""
+        moment = self._clock().isoformat().replace("+00:00", "Z")
+        return f'{text[:-1]},"server_time":"{moment}"}}'
 
     def _position(self, seq: int) -> str:
         return str(Position(self.epoch, seq))
 
 
-def _encoded(message: Message) -> str:
+def _written(message: Message) -> str:
     return json.dumps(message, ensure_ascii=False, separators=(",", ":"))

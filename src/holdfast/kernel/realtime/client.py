@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import random
+import time
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +18,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 POLICY = 1008
+#: How long an answer may take before it counts as lost. Who asks again at each message would be answered as often.
+_ANSWER_SECONDS = 1.0
+_FREE = frozenset({"free", "available"})
+_SELLING = frozenset({"on_sale", "sold_out"})
 _BACKOFF_SECONDS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
@@ -39,7 +44,9 @@ class Watching:
         self.position: str | None = None
         self.available = 0
         self.state: str | None = None
+        #: how often it found that something was missing, and asked
         self.resyncs = 0
+        self._asked_at = -_ANSWER_SECONDS
         self._connection: ClientConnection | None = None
 
     async def __aenter__(self) -> Self:
@@ -70,7 +77,7 @@ class Watching:
 
     async def _connected(self) -> AsyncIterator[dict[str, Any]]:
         async with connect(self.url, open_timeout=20, compression=None) as connection:
-            self._connection = connection
+            self._connection, self._asked_at = connection, -_ANSWER_SECONDS
             if self.token is not None:
                 await connection.send(json.dumps({"type": "authenticate", "token": self.token}))
             async for text in connection:
@@ -82,23 +89,39 @@ class Watching:
             raise ConnectionClosed(connection.protocol.close_rcvd, connection.protocol.close_sent)
 
     async def _take(self, connection: ClientConnection, message: dict[str, Any]) -> bool:
-        """Apply it; where something before it is missing, ask for that instead."""
-        if message["type"] == "snapshot":
-            self.places = {place["seat_id"]: place for place in message["seats"]}
-        elif message["type"] == "changes" and message["after"] != self.position:
-            self.resyncs += 1
-            with contextlib.suppress(ConnectionClosed):
-                await connection.send(json.dumps({"since": self.position or ""}))
-            return False
-        elif message["type"] in {"changes", "lapsed"}:
-            for place in message["seats"]:
-                self.places[place["seat_id"]] = {**self.places.get(place["seat_id"], {}), **place}
-        elif (message["position"], message["available_seats"]) != (self.position, self.available):
-            # a ping tells where the stream is: nothing stays lost
-            await connection.send(json.dumps({"since": self.position or ""}))
-            return False
-        else:
-            return True
+        """Apply it; where something before it is missing, ask for that instead. Whether it was applied."""
+        match message["type"]:
+            case "snapshot":
+                self.places = {place["seat_id"]: place for place in message["seats"]}
+            case "changes" if message["after"] != self.position:
+                await self._ask(connection, since=self.position)
+                return False
+            case "lapsed" | "ping" if message["position"] != self.position:
+                await self._ask(connection, since=self.position)
+                return False
+            case "changes" | "lapsed":
+                for place in message["seats"]:
+                    self.places[place["seat_id"]] = {**self.places.get(place["seat_id"], {}), **place}
+            case "ping":
+                pass
+            case _:  # of a newer server
+                return False
+        if message["type"] != "ping":
+            self._asked_at = -_ANSWER_SECONDS
         self.position = message["position"]
         self.available, self.state = message["available_seats"], message["state"]
+        if message["type"] != "snapshot" and self.state in _SELLING and self._count_free() != self.available:
+            await self._ask(connection, since=None)  # a lapse was lost, which no position tells of
         return True
+
+    async def _ask(self, connection: ClientConnection, *, since: str | None) -> None:
+        """Ask for what happened since, or for everything; not again while an answer may be on its way."""
+        if time.monotonic() - self._asked_at < _ANSWER_SECONDS:
+            return
+        self._asked_at = time.monotonic()
+        self.resyncs += 1
+        with contextlib.suppress(ConnectionClosed):
+            await connection.send(json.dumps({"since": since or ""}))
+
+    def _count_free(self) -> int:
+        return sum(int(place.get("available", place["status"] in _FREE)) for place in self.places.values())

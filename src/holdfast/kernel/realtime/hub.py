@@ -16,6 +16,7 @@ from uuid import UUID
 
 import structlog
 
+from holdfast.kernel import identity
 from holdfast.kernel.realtime import queries
 from holdfast.kernel.realtime.audience import Audience, Watcher
 from holdfast.kernel.realtime.values import Channel, Position, RealtimeSettings
@@ -25,7 +26,6 @@ from holdfast.kit.db import Database, Reader
 from holdfast.kit.errors import Error
 
 CHANGES_MAX = 2_000
-_EPOCH_SECONDS = 1.0
 _BROKEN_SECONDS = 0.5
 
 _OPEN = metrics.gauge("holdfast_sockets_open", "Sockets open at the moment.")
@@ -55,7 +55,7 @@ class Hub:
         self._has_watchers = asyncio.Event()
         self._addresses: Counter[str] = Counter()
         self._epoch = queries.FIRST_EPOCH
-        self._epoch_read_at = 0.0
+        self._noticed_at = 0.0
         self._moment: tuple[datetime, float] | None = None
 
     @property
@@ -102,7 +102,7 @@ class Hub:
                 followed = self._followed[channel.inventory_id] = _Followed(await self._read(channel.inventory_id))
         audience = followed.audiences.get(channel)
         if audience is None:
-            audience = Audience(channel, followed.view, epoch=self._epoch, now=self.now())
+            audience = Audience(channel, followed.view, epoch=self._epoch, clock=self.now)
             followed.audiences[channel] = audience
         watcher = Watcher(audience, queue_max=self.settings.queue_max)
         watcher.resync()
@@ -121,25 +121,31 @@ class Hub:
         if not followed.audiences:
             followed.deserted_at = time.monotonic()
 
-    async def know(self, watcher: Watcher, owner_id: UUID) -> None:
+    async def know(self, watcher: Watcher, owner_id: UUID, *, login_id: UUID | None) -> None:
         """From now on this watcher is told what is theirs, beginning with a snapshot."""
         inventory_id = watcher.audience.channel.inventory_id
         async with self._database.reader() as db:
             now = await clock.moment(db)
             mine = await queries.slots_of_owners(db, inventory_id, [owner_id], now=now)
+            stamps = await identity.stamps_of_logins(db, [] if login_id is None else [login_id])
         watcher.owner_id, watcher.slots = owner_id, mine[owner_id]
+        watcher.login_id, watcher.stamp = login_id, stamps.get(login_id) if login_id is not None else None
         watcher.resync()
 
     async def catch_up(self, watcher: Watcher, since: Position | None) -> None:
-        """Tell what changed since then; a snapshot where that can't be told any more."""
+        """Tell what changed since then; a snapshot, which needs no database, where that can't be told (any more)."""
         audience = watcher.audience
         to = audience.seq
         if since is None or since.epoch != self._epoch or since.seq > to or audience.view.has_counted:
             watcher.resync()
             return
         inventory_id = audience.channel.inventory_id
-        async with self._database.reader() as db:
-            changes = await outbox.changes_after(db, {inventory_id: since.seq}, limit=CHANGES_MAX)
+        try:
+            async with self._database.reader() as db:
+                changes = await outbox.changes_after(db, {inventory_id: since.seq}, limit=CHANGES_MAX)
+        except Error:
+            watcher.resync()
+            return
         known = [change for change in changes if change.seq <= to]
         is_whole = [change.seq for change in known] == list(range(since.seq + 1, to + 1))
         if audience.seq != to or not is_whole or watcher.owner_id is not None:
@@ -181,7 +187,7 @@ class Hub:
         """Look once: what changed, what is over, who is to be told."""
         async with self._database.reader() as db:
             now = await self._read_clock(db)
-            await self._read_epoch(db)
+            await self._notice(db)
             seen = {inventory_id: followed.view.seq for inventory_id, followed in self._followed.items()}
             changes = await outbox.changes_after(db, seen, limit=CHANGES_MAX)
         gaps = set()
@@ -220,7 +226,7 @@ class Hub:
                 mine = dict(await queries.slots_of_owners(db, inventory_id, owners, now=now))
         touched, followed.touched = followed.touched, set()
         for audience in list(followed.audiences.values()):
-            if audience.tell(touched, mine, now=now):
+            if audience.tell(touched, mine):
                 followed.told_at = time.monotonic()
 
     async def _restart(self, inventory_id: UUID) -> None:
@@ -228,7 +234,7 @@ class Hub:
         followed.view = await self._read(inventory_id)
         followed.touched.clear()
         for audience in followed.audiences.values():
-            audience.restart(followed.view, epoch=self._epoch, now=self.now())
+            audience.restart(followed.view, epoch=self._epoch)
 
     async def _read(self, inventory_id: UUID) -> View:
         async with self._database.snapshot() as db:
@@ -241,11 +247,32 @@ class Hub:
         self._moment = (now, time.monotonic())
         return now
 
-    async def _read_epoch(self, db: Reader) -> None:
-        """A new epoch: positions of before mean nothing, so everybody begins anew."""
-        if time.monotonic() - self._epoch_read_at < _EPOCH_SECONDS:
+    async def _notice(self, db: Reader) -> None:
+        """Look now and then whether a login ended, an account changed or an epoch began."""
+        if time.monotonic() - self._noticed_at < self.settings.notice_seconds:
             return
-        self._epoch_read_at = time.monotonic()
+        self._noticed_at = time.monotonic()
+        await self._notice_logins(db)
+        await self._notice_epoch(db)
+
+    async def _notice_logins(self, db: Reader) -> None:
+        """All logins of signed-in watchers in one statement; whose login looks otherwise than before is in doubt."""
+        watchers = [
+            watcher
+            for followed in self._followed.values()
+            for audience in followed.audiences.values()
+            for watcher in audience.watchers
+            if watcher.login_id is not None
+        ]
+        stamps = await identity.stamps_of_logins(db, {watcher.login_id for watcher in watchers if watcher.login_id})
+        for watcher in watchers:
+            stamp = stamps.get(watcher.login_id) if watcher.login_id else None
+            if stamp != watcher.stamp:
+                watcher.stamp = stamp
+                watcher.is_doubtful.set()
+
+    async def _notice_epoch(self, db: Reader) -> None:
+        """A new epoch: positions of before mean nothing, so everybody begins anew."""
         epoch = await queries.epoch(db)
         if any(audience.epoch != epoch for each in self._followed.values() for audience in each.audiences.values()):
             for inventory_id in list(self._followed):

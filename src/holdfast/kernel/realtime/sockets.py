@@ -1,7 +1,7 @@
 """Serve one WebSocket: a snapshot, then changes in order; the client may say who it is, or from where to go on.
 
 Close codes: 1008 a rule was broken (origin, credential, unknown inventory, malformed message), 1009 a frame was too
-large, 1013 try again later (too many sockets, or a client that does not read).
+large, 1013 try again later (too many sockets, a client that does not read, no database).
 """
 
 import asyncio
@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from holdfast.kernel import identity
-from holdfast.kernel.identity import Authenticator
+from holdfast.kernel.identity import Authenticator, InvalidToken, Principal
 from holdfast.kernel.realtime.audience import Watcher
 from holdfast.kernel.realtime.hub import Hub
 from holdfast.kernel.realtime.values import FRAME_BYTES_MAX, POLICY, TOO_BIG, TRY_LATER, Channel, Position
-from holdfast.kit.errors import Error
+from holdfast.kit.errors import Contended, Error, Unavailable
 from holdfast.kit.http import allow, public
 
 #: Who may open a socket: anybody may watch what is on sale. Said like a route's policy, for the same matrix.
@@ -33,15 +33,17 @@ class _CloseError(Exception):
 
 
 async def attend(websocket: WebSocket, find: Callable[[], Awaitable[Channel]]) -> None:
-    """Serve until either side ends it. `find` tells the channel; any Error of it is a broken rule."""
+    """Serve until either side ends it. `find` tells the channel; its refusal is a broken rule."""
     hub: Hub = websocket.app.state.hub
     await websocket.accept()
     with hub.admitted(websocket.state.address or "") as is_admitted:
         try:
             _refuse(websocket, is_admitted=is_admitted)
-            await _serve(websocket, hub, await _channel(find))
+            await _serve(websocket, hub, await find())
         except _CloseError as end:
             await _close(websocket, hub, end.code)
+        except Error as error:
+            await _close(websocket, hub, TRY_LATER if _passes(error) else POLICY)
         except WebSocketDisconnect:
             return
 
@@ -53,18 +55,13 @@ def _refuse(websocket: WebSocket, *, is_admitted: bool) -> None:
         raise _CloseError(POLICY)
 
 
-async def _channel(find: Callable[[], Awaitable[Channel]]) -> Channel:
-    try:
-        return await find()
-    except Error:
-        raise _CloseError(POLICY) from None
+def _passes(error: Error) -> bool:
+    """Whether it says nothing about the client: the database is away, or has too much to do."""
+    return isinstance(error, (Unavailable, Contended))
 
 
 async def _serve(websocket: WebSocket, hub: Hub, channel: Channel) -> None:
-    try:
-        watcher = await hub.join(channel)
-    except Error:
-        raise _CloseError(POLICY) from None
+    watcher = await hub.join(channel)
     try:
         visit = _Visit(websocket, hub, watcher)
         if (cookie := _page_login(websocket)) is not None:
@@ -87,9 +84,7 @@ class _Visit:
         while True:
             text = await self._watcher.next(patience=self._hub.settings.ping_seconds)
             if text is None:
-                audience = self._watcher.audience
-                audience.now = self._hub.now()
-                text = audience.ping()
+                text = self._watcher.audience.ping()
             try:
                 async with asyncio.timeout(self._hub.settings.write_seconds):
                     await self._websocket.send_text(text)
@@ -106,34 +101,48 @@ class _Visit:
             else:
                 raise _CloseError(POLICY)
             self._is_first_message = False
+            # who asks faster waits: what stands in the way of the next is the sender's own, not ours
+            await asyncio.sleep(self._hub.settings.asked_seconds)
 
     async def recheck(self) -> None:
-        """Look at the credential again and again: who signed out is told nothing more of theirs."""
+        """Look at the credential again and again, at once when its rows changed: who signed out is shown out.
+
+        Without a database nobody is: it is looked at again once there is one.
+        """
         while True:
-            await asyncio.sleep(self._hub.settings.recheck_seconds)
-            if self._credential is not None:
-                await self._principal(self._credential)
+            doubtful = self._watcher.is_doubtful
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._hub.settings.recheck_seconds):
+                    await doubtful.wait()
+            doubtful.clear()
+            try:
+                if self._credential is not None:
+                    await self._principal(self._credential)
+            except Error as error:
+                if not _passes(error):
+                    raise
+                doubtful.set()
+                await asyncio.sleep(self._hub.settings.notice_seconds)
 
     async def authenticate(self, credential: str, *, is_asked: bool) -> None:
         """Know the watcher by a token of theirs. Who asked for it and has a void one is shown out."""
         try:
-            user_id = await self._principal(credential)
-        except _CloseError:
+            principal = await self._principal(credential)
+        except InvalidToken:
             if is_asked:
                 raise
             return
         self._credential = credential
-        await self._hub.know(self._watcher, user_id)
+        assert principal.user_id is not None
+        await self._hub.know(self._watcher, principal.user_id, login_id=principal.login_id)
 
-    async def _principal(self, credential: str) -> Any:  # noqa: ANN401 - the id of a user
+    async def _principal(self, credential: str) -> Principal:
+        """The person who the credential stands for, as the rows have it now. InvalidToken, also for a program's key."""
         authenticate: Authenticator = self._websocket.app.state.authenticate
-        try:
-            principal = await authenticate.principal(credential, is_fresh=True)
-        except Error:
-            raise _CloseError(POLICY) from None
+        principal = await authenticate.principal(credential, is_fresh=True)
         if principal.user_id is None:
-            raise _CloseError(POLICY)
-        return principal.user_id
+            raise InvalidToken
+        return principal
 
 
 def _read(event: Any) -> dict[str, Any]:  # noqa: ANN401 - ASGI's

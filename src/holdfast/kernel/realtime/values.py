@@ -1,7 +1,7 @@
 """What watchers are told: where in the stream they are, how each place looks, and what they may ask for."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self
 from uuid import UUID
 
@@ -27,8 +27,12 @@ class RealtimeSettings:
     #: at most one message of changes in this time, so ten a second
     message_seconds: float = 0.1
     ping_seconds: float = 20.0
-    #: how often a watcher's credential is looked at again
+    #: how often a watcher's credential is looked at again, whatever happened
     recheck_seconds: float = 60.0
+    #: how often it is looked whether a login ended, an account changed, or a new epoch began
+    notice_seconds: float = 1.0
+    #: the least time between two things that one client asks for
+    asked_seconds: float = 0.1
     #: how long an inventory stays in memory after its last watcher left
     linger_seconds: float = 10.0
 
@@ -81,15 +85,6 @@ class PlaceLook:
 
     status: str
     available: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SocketRoute:
-    """A socket that there is: who may open it, and what its client may send."""
-
-    path: str
-    policy: str
-    events: tuple[str, ...] = field(default=("authenticate", "since"))
 
 
 Message = dict[str, Any]

@@ -9,6 +9,10 @@
 const BACKOFF_MS = [250, 500, 1000, 2000, 5000, 10000];
 const SILENCE_MS = 45000; // the server speaks every 20 s
 const REFUSED = 1008;
+const TYPES = new Set(["snapshot", "changes", "lapsed", "ping"]);
+const FREE = new Set(["free", "available"]);
+const SELLING = new Set(["on_sale", "sold_out"]);
+const ANSWER_MS = 1000; // until then an answer may be on its way; who asks at each message is answered as often
 
 export class LiveInventory extends EventTarget {
   constructor(url, { token } = {}) {
@@ -47,6 +51,7 @@ export class LiveInventory extends EventTarget {
     clearTimeout(this.retry);
     if (this.socket && this.socket.readyState <= WebSocket.OPEN) return;
     const socket = this.socket = new WebSocket(this.url);
+    this.askedAt = -Infinity;
     socket.onopen = () => {
       if (this.token) socket.send(JSON.stringify({ type: "authenticate", token: this.token }));
       this.listen();
@@ -72,10 +77,13 @@ export class LiveInventory extends EventTarget {
 
   take(message) {
     this.offset = Date.parse(message.server_time) - Date.now();
-    if (message.type === "snapshot") this.begin(message);
-    else if (message.type === "changes" && message.after !== this.position) this.ask();
-    else if (message.type === "changes" || message.type === "lapsed") this.change(message);
-    else if (message.position !== this.position || message.available_seats !== this.available) this.ask();
+    if (!TYPES.has(message.type)) return; // of a newer server
+    if (message.type === "snapshot") return this.begin(message);
+    const follows = message.type === "changes" ? message.after : message.position;
+    if (follows !== this.position) return this.ask(this.position);
+    if (message.type !== "ping") this.change(message);
+    // a lapse that got lost shows in no position, but in the sum
+    if (SELLING.has(message.state) && this.countFree() !== message.available_seats) this.ask(null);
   }
 
   begin(message) {
@@ -103,13 +111,24 @@ export class LiveInventory extends EventTarget {
   }
 
   settle(message) {
+    this.askedAt = -Infinity;
     this.position = message.position;
     this.available = message.available_seats;
     this.state = message.state;
   }
 
-  /** Something between was missed: ask for it; a snapshot comes where it can't be told. */
-  ask() { this.socket.send(JSON.stringify({ since: this.position ?? "" })); }
+  /** Something was missed: ask for what happened since, or for everything (null). */
+  ask(since) {
+    if (performance.now() - this.askedAt < ANSWER_MS) return;
+    this.askedAt = performance.now();
+    this.socket.send(JSON.stringify({ since: since ?? "" }));
+  }
+
+  countFree() {
+    let free = 0;
+    for (const seat of this.seats.values()) free += seat.available ?? (FREE.has(seat.status) ? 1 : 0);
+    return free;
+  }
 
   tell(type, detail) { this.dispatchEvent(new CustomEvent(type, { detail })); }
 }
