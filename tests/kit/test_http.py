@@ -197,12 +197,43 @@ async def test_no_such_page_and_no_such_method_are_problems_too(client: httpx2.A
 
 
 async def test_the_detail_is_in_the_callers_language(kitchen: Database) -> None:
-    app = bakery.application(kitchen)
-    app.state.translate = lambda template, _: "الفرن: {labels}" if template.startswith("The oven") else template
-    async with bakery.client(app) as client:
-        answer = await _bake(client, label="burnt")
+    arabic = {"Accept-Language": "fr;q=0.9, ar-EG;q=0.8, en;q=0.1", "Content-Type": "application/json"}
+    async with bakery.client(bakery.application(kitchen)) as client:
+        said = await client.post("/api/bakery/loaves", content=b"{", headers=arabic)
+        unsaid = await client.post("/api/bakery/loaves", content=b"{", headers={"Content-Type": "application/json"})
 
-    assert answer.json()["detail"] == "الفرن: rye, oat"
+    assert said.json()["detail"].startswith("محتوى الطلب ليس بصيغة JSON: اسم حقل متوقع")
+    assert unsaid.json()["detail"].startswith("The body is not JSON: Expecting property name")
+    assert [answer.headers["content-language"] for answer in (said, unsaid)] == ["ar", "en"]
+    assert {answer.headers["vary"] for answer in (said, unsaid)} == {"Accept-Language"}
+    for same in ("type", "title", "status", "code", "reason"):
+        assert said.json()[same] == unsaid.json()[same]
+
+
+async def test_what_is_wrong_with_a_field_is_in_the_callers_language_too(kitchen: Database) -> None:
+    async with bakery.client(bakery.application(kitchen)) as client:
+        client.headers["Accept-Language"] = "ar"
+        answer = await _bake(client, pieces=0, label=7, colour="red")
+
+    assert answer.headers["content-language"] == "ar"
+    assert {(each["pointer"], each["code"]): each["detail"] for each in answer.json()["errors"]} == {
+        ("/pieces", "greater_than_equal"): "يجب أن يكون هذا 1 أو أكثر.",
+        ("/label", "string_type"): "هذا ليس نصًا.",
+        ("/colour", "unknown_field"): "لا يوجد حقل بهذا الاسم.",
+    }
+
+
+async def test_who_asks_for_no_language_is_told_in_the_platforms(kitchen: Database) -> None:
+    app = bakery.application(kitchen)
+    app.state.locale = "ar"
+    async with bakery.client(app) as client:
+        absent = await client.get("/api/bakery/cellar")
+        in_english = await client.get("/api/bakery/cellar", headers={"Accept-Language": "en-GB"})
+        method = await client.delete("/api/bakery/menu")
+
+    assert (absent.json()["detail"], absent.json()["title"]) == ("لا يوجد شيء في هذا العنوان.", "Not Found")
+    assert in_english.json()["detail"] == "There is nothing at this address."
+    assert method.json()["detail"] == "هذا العنوان لا يقبل هذه الطريقة."
 
 
 # Headers

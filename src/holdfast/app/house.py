@@ -22,6 +22,7 @@ from holdfast.kit.letters import ByChannel, FileSender, Sender
 from holdfast.kit.ratelimit import LocalBucket
 from holdfast.kit.secrets import derive
 from holdfast.kit.sms import SmsSender
+from holdfast.kit.words import mark
 
 API = "/api/v1"
 
@@ -126,9 +127,9 @@ async def unfinished_business(db: Reader, user_id: UUID) -> list[str]:
     now = await clock.moment(db)
     reasons = []
     if await holds.live_of_owner(db, user_id, now=now):
-        reasons.append("holds")
+        reasons.append(mark("holds"))
     if await bookings.unfinished(db, user_id, now=now):
-        reasons.append("bookings")
+        reasons.append(mark("bookings"))
     return reasons
 
 

@@ -89,6 +89,7 @@ def create_app(
         owner_of=identity.owner_of,
         trusted_proxies=networks(settings.trusted_proxies),
         body_max=settings.body_bytes_max,
+        locale=settings.locale,
         is_test=settings.environment == "test",
     )
     if settings.cors_origins:

@@ -17,6 +17,7 @@ from starlette.types import Message as Event
 from starlette.types import Receive
 
 from holdfast.kit.errors import Invalid, TooLarge, Unreadable, UnsupportedMedia
+from holdfast.kit.words import Phrase, mark
 
 JSON = "application/json"
 FORM = "multipart/form-data"
@@ -24,6 +25,21 @@ DEPTH_MAX = 64
 NUMBER_LENGTH_MAX = 40
 EXPONENT_MAX = 30
 INTEGER_MAX = 2**63 - 1
+#: What Python's reader says, as far as what was sent can make it.
+JSON_MISTAKES = (
+    mark("Expecting value"),
+    mark("Expecting property name enclosed in double quotes"),
+    mark("Expecting ':' delimiter"),
+    mark("Expecting ',' delimiter"),
+    mark("Illegal trailing comma before end of object"),
+    mark("Illegal trailing comma before end of array"),
+    mark("Unterminated string starting at"),
+    mark("Invalid control character at"),
+    mark("Invalid \\escape"),
+    mark("Invalid \\uXXXX escape"),
+    mark("Extra data"),
+    mark("Unexpected UTF-8 BOM (decode using utf-8-sig)"),
+)
 _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
 
 
@@ -164,8 +180,8 @@ def parse(content: bytes) -> Any:  # noqa: ANN401 - any JSON
             text, object_pairs_hook=_object, parse_float=_decimal, parse_int=_integer, parse_constant=_constant
         )
     except json.JSONDecodeError as error:
-        reason = f"{error.msg} at line {error.lineno}, column {error.colno}"
-        raise MalformedJson(reason) from None
+        place = Phrase("{what} at line {line}, column {column}", what=error.msg, line=error.lineno, column=error.colno)
+        raise MalformedJson(place) from None
     _refuse_characters(value)
     return value
 

@@ -42,7 +42,6 @@ from holdfast.kit.policies import (
     unkeyed,
     versioned,
 )
-from holdfast.kit.problems import Translate
 
 BODY_BYTES_MAX = 1_000_000
 
@@ -82,20 +81,19 @@ def install(
     owner_of: Callable[[Any], str | None] | None = None,
     trusted_proxies: Sequence[Network] = (),
     body_max: int = BODY_BYTES_MAX,
-    translate: Translate | None = None,
+    locale: str = "en",
     is_test: bool = False,
 ) -> None:
     """Give an application its edge, before it serves; `check_routes` after its routers are included.
 
     `secret`: at least 32 characters; cursors and keys are signed with keys derived from it. Cursors signed with one of
-    `former_secrets` are still read.
+    `former_secrets` are still read. `locale`: the language of failures for callers who ask for none.
     """
     assert len(secret) >= 32, "the secret has at least 32 characters"  # noqa: PLR2004 - as long as the hash
     app.state.database = database
     app.state.authenticate = authenticate or _nobody
     app.state.edge = Edge(app.state.authenticate, owner_of or _owner, (secret, *former_secrets), body_max, is_test)
-    if translate is not None:
-        app.state.translate = translate
+    app.state.locale = locale
     app.router.redirect_slashes = False
     problems.install(app)
     app.add_middleware(Envelope, trusted_proxies=trusted_proxies)

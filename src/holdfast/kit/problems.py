@@ -1,16 +1,17 @@
 """Answer every failure as problem+json (RFC 9457): a stable code, words, the fact's own fields, and nothing else.
 
-No stack, SQL, path of a file or value of the request ever stands in an answer.
+No stack, SQL, path of a file or value of the request ever stands in an answer. `detail`, also of each of `errors`, is
+in the caller's language (Accept-Language, else the platform's); all else is for programs and the same in any language.
 """
 
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -21,6 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from holdfast.kit import validation, words
 from holdfast.kit.bodies import problem_at
 from holdfast.kit.db import violated
 from holdfast.kit.errors import Contended, Error, message_of
@@ -29,13 +31,17 @@ from holdfast.kit.money import Money
 MEDIA_TYPE = "application/problem+json"
 ERRORS_MAX = 50
 
-#: (template of the message, request) -> the template in the caller's language
-Translate: TypeAlias = Callable[[str, Request], str]
-
 _log = structlog.stdlib.get_logger("holdfast.edge")
 _CODES = {"extra_forbidden": "unknown_field"}
 _HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
 _TITLES = {400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 413: "Content Too Large"}
+_DETAILS = {
+    400: words.mark("The request cannot be read."),
+    404: words.mark("There is nothing at this address."),
+    405: words.mark("This address does not take that method."),
+    413: words.mark("The request is larger than what is accepted."),
+}
+_DETAIL = words.mark("The request cannot be answered.")
 
 
 def install(app: FastAPI) -> None:
@@ -49,9 +55,6 @@ def install(app: FastAPI) -> None:
 def answer(request: Request, error: Error) -> Response:
     """The problem that tells this fact."""
     fields = {name: plain(value) for name, value in error.fields.items()}
-    translate: Translate = getattr(request.app.state, "translate", _as_written)
-    template = translate(message_of(type(error)), request)
-    told = {name: spoken(value) for name, value in error.fields.items()}
     headers: dict[str, str] = {}
     if "retry_after" in fields:
         headers["Retry-After"] = str(max(0, math.ceil(fields["retry_after"])))
@@ -62,10 +65,22 @@ def answer(request: Request, error: Error) -> Response:
         status=error.status,
         title=error.title,
         code=error.code,
-        detail=template.format(**told),
+        detail=detail_of(error, language_of(request)),
         fields=fields,
         headers=headers,
     )
+
+
+def detail_of(error: Error, locale: str) -> str:
+    """What happened, in that language; names of states and the like are said in it too."""
+    spoken = {name: _spoken(value, locale) for name, value in error.fields.items()}
+    return words.say(message_of(type(error)), locale).format(**spoken)
+
+
+def language_of(request: Request) -> words.Locale:
+    """The language the caller is told failures in."""
+    default = getattr(request.app.state, "locale", "en") if "app" in request.scope else "en"
+    return words.accepted(request.headers.get("accept-language"), default=default)
 
 
 def respond(
@@ -78,20 +93,25 @@ def respond(
     fields: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
+    """`detail` is said in the caller's language, as is that of each of the field `errors`."""
+    locale = language_of(request)
     members = {
         **(fields or {}),
         "type": f"urn:holdfast:problem:{code}",
         "title": title,
         "status": status,
         "code": code,
-        "detail": detail,
+        "detail": words.told(detail, locale),
     }
+    if "errors" in members:
+        members["errors"] = [{**each, "detail": words.told(each["detail"], locale)} for each in members["errors"]]
     request.scope.setdefault("state", {})["problem_code"] = code  # the edge counts them
     request_id = request.scope["state"].get("request_id")
     if request_id:
         members["instance"] = f"urn:holdfast:request:{request_id}"
     content = json.dumps(members, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
-    return Response(content, status_code=status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+    in_language = {"Content-Language": locale, "Vary": "Accept-Language"}
+    return Response(content, status_code=status, headers={**(headers or {}), **in_language}, media_type=MEDIA_TYPE)
 
 
 def internal_error(request: Request) -> Response:
@@ -101,7 +121,7 @@ def internal_error(request: Request) -> Response:
         status=500,
         title="Internal Server Error",
         code="internal_error",
-        detail="Something went wrong on our side. It was recorded under this request's id.",
+        detail=words.mark("Something went wrong on our side. It was recorded under this request's id."),
     )
 
 
@@ -148,7 +168,7 @@ async def _not_valid(request: Request, error: Exception) -> Response:
         status=422,
         title="Unprocessable Content",
         code="validation_failed",
-        detail="The request does not fit what is expected here; errors names each place.",
+        detail=words.mark("The request does not fit what is expected here; errors names each place."),
         fields={"errors": [_place(found) for found in list(error.errors())[:ERRORS_MAX]]},
     )
 
@@ -157,8 +177,7 @@ def _place(found: Mapping[str, Any]) -> dict[str, str]:
     """Never the value that was sent: it may be a password."""
     where, *path = found["loc"] or ("body",)
     code = _CODES.get(found["type"], found["type"])
-    detail = str(found["msg"]).removeprefix("Value error, ")
-    return problem_at(tuple(path), code, detail, where=str(where))
+    return problem_at(tuple(path), code, validation.told(found), where=str(where))
 
 
 async def of_the_framework(request: Request, error: Exception) -> Response:
@@ -171,7 +190,7 @@ async def of_the_framework(request: Request, error: Exception) -> Response:
         status=status,
         title=title,
         code=_HTTP_CODES.get(status, "http_error"),
-        detail=f"{title}.",
+        detail=_DETAILS.get(status, _DETAIL),
         headers=error.headers,
     )
 
@@ -183,15 +202,13 @@ async def _violated(request: Request, error: Exception) -> Response:
     return answer(request, Contended())
 
 
-def spoken(value: Any) -> Any:  # noqa: ANN401 - any field of a fact
+def _spoken(value: Any, locale: str) -> Any:  # noqa: ANN401 - any field of a fact
+    if isinstance(value, str):
+        return words.told(value, locale)
     if isinstance(value, Money):
         return f"{value.amount} {value.currency}"
     if isinstance(value, (list, tuple, set, frozenset)):
-        return ", ".join(str(spoken(item)) for item in plain(value))
+        return words.listed((str(_spoken(item, locale)) for item in plain(value)), locale)
     if isinstance(value, datetime):
         return plain(value)
     return value
-
-
-def _as_written(template: str, _: Request) -> str:
-    return template

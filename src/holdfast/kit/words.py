@@ -1,12 +1,13 @@
 """Say it in the reader's language: texts are written in English where they are used, and in Arabic in an `ar.po` near.
 
 Any folder of the package may hold an `ar.po` for the texts written in it and below; together they are one catalog.
-A test finds every text (errors, templates, `say`, `plural`, `mark`) and fails where an Arabic one is missing.
+A test finds every text (errors, templates, `say`, `plural`, `mark`, `Phrase`) and fails where an Arabic one is missing.
 """
 
 import functools
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, Self, TypeAlias, get_args
 
 from babel import Locale as BabelLocale
 from babel.core import negotiate_locale
@@ -16,6 +17,22 @@ Locale: TypeAlias = Literal["en", "ar"]
 LOCALES: tuple[Locale, ...] = get_args(Locale)
 PACKAGE = Path(__file__).resolve().parents[1]
 _ACCEPTED_CHARACTERS_MAX = 500
+
+
+class Phrase(str):
+    """A text with values in it, said later: by itself it reads as English, `told` says it in any language.
+
+    `Phrase("the deck has {columns} columns", columns=5)`; values that are texts or phrases are said too.
+    """
+
+    __slots__ = ("message", "values")
+    message: str
+    values: dict[str, Any]
+
+    def __new__(cls, message: str, **values: Any) -> Self:  # noqa: ANN401 - whatever can be formatted
+        phrase = super().__new__(cls, message.format(**values))
+        phrase.message, phrase.values = message, values
+        return phrase
 
 
 def say(message: str, locale: str) -> str:
@@ -34,6 +51,19 @@ def plural(singular: str, many: str, count: int, locale: str) -> str:
     if forms is None:
         return many
     return forms[_plural_index(language, count) if len(forms) > 1 else 0]
+
+
+def told(text: str, locale: str) -> str:
+    """A text that may be a `Phrase`: what the catalog knows is said in that language, anything else as it is."""
+    if not isinstance(text, Phrase):
+        return say(text, locale)
+    values = {name: told(value, locale) if isinstance(value, str) else value for name, value in text.values.items()}
+    return say(text.message, locale).format(**values)
+
+
+def listed(parts: Iterable[str], locale: str) -> str:
+    """Several things in one line, with the comma of that language."""
+    return ("\N{ARABIC COMMA} " if spoken(locale) == "ar" else ", ").join(told(part, locale) for part in parts)
 
 
 def mark(message: str) -> str:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from holdfast.kit.errors import Error, Invalid, NotFound, message_of
-from holdfast.kit.problems import spoken
+from holdfast.kit.errors import Error, Invalid, NotFound
+from holdfast.kit.problems import detail_of
 from holdfast.kit.words import mark, say
 from holdfast.web.frame import frame_of, viewer_of
 
@@ -58,5 +58,4 @@ async def page(request: Request, error: Error) -> Response:
 
 def told(error: Error, locale: str) -> str:
     """The error's message in that language."""
-    fields = {name: spoken(value) for name, value in error.fields.items()}
-    return say(message_of(type(error)), locale).format(**fields)
+    return detail_of(error, locale)

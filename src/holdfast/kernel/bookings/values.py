@@ -8,9 +8,19 @@ from uuid import UUID
 from holdfast.kernel.holds import Hold
 from holdfast.kit.errors import Conflict, NotFound
 from holdfast.kit.outbox import Fact
+from holdfast.kit.words import mark
 
 State = Literal["requested", "pending", "confirmed", "completed", "cancelled", "expired"]
 STATES: tuple[State, ...] = ("requested", "pending", "confirmed", "completed", "cancelled", "expired")
+#: So that a refusal can say in any language what a booking is.
+STATE_WORDS = (
+    mark("requested"),
+    mark("pending"),
+    mark("confirmed"),
+    mark("completed"),
+    mark("cancelled"),
+    mark("expired"),
+)
 RefundState = Literal["none", "pending", "part", "full", "failed"]
 REFUND_STATES: tuple[RefundState, ...] = ("none", "pending", "part", "full", "failed")
 

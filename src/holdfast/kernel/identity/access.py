@@ -27,6 +27,7 @@ from holdfast.kit.db import Database
 from holdfast.kit.errors import Forbidden
 from holdfast.kit.http import Policy
 from holdfast.kit.secrets import fingerprint
+from holdfast.kit.words import Phrase
 
 _SEEN_EVERY = timedelta(minutes=1)
 
@@ -187,7 +188,7 @@ def has_role(*roles: str, fresh: bool = True) -> Policy:
     wanted = frozenset(roles)
     return audit.policy(
         "+".join(("admin", *roles)),
-        allowed=", ".join(("admins", *roles)),
+        allowed=Phrase("admins and those with one of the roles {roles}", roles=", ".join(roles)),
         test=lambda actor: actor.is_admin or bool(actor.roles & wanted),
         fresh=fresh,
     )

@@ -17,6 +17,7 @@ from holdfast.kernel.identity.errors import (
 )
 from holdfast.kernel.identity.settings import CUSTOMER
 from holdfast.kit import secrets
+from holdfast.kit.words import mark
 
 PASSWORD_CHARACTERS_MIN = 8
 PASSWORD_BYTES_MAX = 72  # bcrypt reads no further
@@ -67,11 +68,11 @@ def normalized_phone(text: str, *, region: str) -> str:
 def check_password(password: str) -> None:
     """WeakPassword names every rule that is missed, never the password."""
     rules = {
-        "8 characters": len(password) >= PASSWORD_CHARACTERS_MIN,
-        "an upper-case letter": any(letter.isupper() for letter in password),
-        "a lower-case letter": any(letter.islower() for letter in password),
-        "a digit": any(letter.isdigit() for letter in password),
-        "at most 72 bytes": len(password.encode()) <= PASSWORD_BYTES_MAX,
+        mark("8 characters"): len(password) >= PASSWORD_CHARACTERS_MIN,
+        mark("an upper-case letter"): any(letter.isupper() for letter in password),
+        mark("a lower-case letter"): any(letter.islower() for letter in password),
+        mark("a digit"): any(letter.isdigit() for letter in password),
+        mark("at most 72 bytes"): len(password.encode()) <= PASSWORD_BYTES_MAX,
     }
     missing = [rule for rule, is_kept in rules.items() if not is_kept]
     if missing:

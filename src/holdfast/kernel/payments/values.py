@@ -7,6 +7,7 @@ from uuid import UUID
 
 from holdfast.kit.errors import Conflict, Invalid, NotFound
 from holdfast.kit.outbox import Fact
+from holdfast.kit.words import mark
 
 Status = Literal[
     "initiated", "pending", "completed", "failed", "expired", "partially_refunded", "refunded", "charged_back"
@@ -26,6 +27,17 @@ OPEN: tuple[Status, ...] = ("initiated", "pending")
 UNPAID: tuple[Status, ...] = ("initiated", "pending", "failed", "expired")
 PAID: tuple[Status, ...] = ("completed", "partially_refunded", "refunded", "charged_back")
 Method = Literal["credit_card", "debit_card", "upi", "net_banking", "wallet", "cash", "mobile_money", "bank_transfer"]
+#: So that a refusal can say in any language what cannot be paid with.
+METHOD_WORDS = (
+    mark("credit_card"),
+    mark("debit_card"),
+    mark("upi"),
+    mark("net_banking"),
+    mark("wallet"),
+    mark("cash"),
+    mark("mobile_money"),
+    mark("bank_transfer"),
+)
 METHODS: tuple[Method, ...] = (
     "credit_card",
     "debit_card",

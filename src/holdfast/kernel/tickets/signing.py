@@ -21,6 +21,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from holdfast.kernel.tickets.values import TicketClaims, TicketForged, TicketKeyUnknown, TicketUnreadable
+from holdfast.kit.words import Phrase, mark
 
 PREFIX = "HF1."
 NONCE_BYTES = 12
@@ -96,13 +97,14 @@ def read(token: str, *, keys: Iterable[TicketKey]) -> TicketClaims:
 
 def _bytes_of(token: str) -> bytes:
     if not token.startswith(PREFIX):
-        raise TicketUnreadable(reason="it does not begin with " + PREFIX)
+        raise TicketUnreadable(reason=Phrase("it does not begin with {prefix}", prefix=PREFIX))
     if len(token) != TOKEN_CHARS:
-        raise TicketUnreadable(reason=f"it has {len(token)} characters instead of {TOKEN_CHARS}")
+        form = Phrase("it has {length} characters instead of {expected}", length=len(token), expected=TOKEN_CHARS)
+        raise TicketUnreadable(reason=form)
     try:
         raw = base64.b32decode(token.removeprefix(PREFIX))
     except (binascii.Error, ValueError):  # ValueError: characters beyond ASCII
-        raise TicketUnreadable(reason="it has characters that no ticket has") from None
+        raise TicketUnreadable(reason=mark("it has characters that no ticket has")) from None
     if len(raw) != _LAYOUT.size + _SIGNATURE_BYTES:  # padding in place of the last characters
-        raise TicketUnreadable(reason="it is shorter than a ticket")
+        raise TicketUnreadable(reason=mark("it is shorter than a ticket"))
     return raw

@@ -5,6 +5,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from holdfast.kit import validation
+from holdfast.kit.words import Phrase, mark
 from holdfast.products.bus.schemas_layout import LayoutDeck, LayoutRow, LayoutSeat, SeatLayoutConfig
 from holdfast.products.bus.values import (
     SEATS_MAX,
@@ -55,8 +57,8 @@ def _validated(config: object) -> SeatLayoutConfig:
     try:
         return SeatLayoutConfig.model_validate(config)
     except ValidationError as wrong:
-        first = wrong.errors(include_url=False, include_input=False, include_context=False)[0]
-        raise LayoutInvalid(_pointer(*first["loc"]), first["msg"]) from None
+        first = wrong.errors(include_url=False, include_input=False)[0]
+        raise LayoutInvalid(_pointer(*first["loc"]), validation.told(first)) from None
 
 
 def _pointer(*path: int | str) -> str:
@@ -76,31 +78,34 @@ def _check_decks(document: SeatLayoutConfig) -> None:
     names: set[str] = set()
     for index, deck in enumerate(document.decks):
         if deck.name.casefold() in names:
-            raise LayoutInvalid(_pointer("decks", index, "name"), "another deck has this name")
+            raise LayoutInvalid(_pointer("decks", index, "name"), mark("another deck has this name"))
         names.add(deck.name.casefold())
         for position, aisle in enumerate(deck.aisles):
             pointer = _pointer("decks", index, "aisles", position)
             if aisle > deck.columns:
-                raise LayoutInvalid(pointer, f"the deck has {deck.columns} columns")
+                raise LayoutInvalid(pointer, Phrase("the deck has {columns} columns", columns=deck.columns))
             if aisle in deck.aisles[:position]:
-                raise LayoutInvalid(pointer, "this aisle is named twice")
+                raise LayoutInvalid(pointer, mark("this aisle is named twice"))
 
 
 def _check_seats(document: SeatLayoutConfig, spots: list[tuple[int, int, int, LayoutSeat]]) -> None:
     if not 0 < len(spots) <= SEATS_MAX:
-        raise LayoutInvalid(_pointer("decks"), f"there are {len(spots)} seats; 1 to {SEATS_MAX} are possible")
+        reason = Phrase("there are {seats} seats; 1 to {seats_max} are possible", seats=len(spots), seats_max=SEATS_MAX)
+        raise LayoutInvalid(_pointer("decks"), reason)
     numbers: set[str] = set()
     taken: set[tuple[int, int, int]] = set()
     for deck, row, index, seat in spots:
         path = ("decks", deck, "rows", row, "seats", index)
         if seat.number.casefold() in numbers:
-            raise LayoutInvalid(_pointer(*path, "number"), f"another seat has the number {seat.number}")
+            reason = Phrase("another seat has the number {number}", number=seat.number)
+            raise LayoutInvalid(_pointer(*path, "number"), reason)
         if seat.column > document.decks[deck].columns:
-            raise LayoutInvalid(_pointer(*path, "column"), f"the deck has {document.decks[deck].columns} columns")
+            reason = Phrase("the deck has {columns} columns", columns=document.decks[deck].columns)
+            raise LayoutInvalid(_pointer(*path, "column"), reason)
         if (deck, row, seat.column) in taken:
-            raise LayoutInvalid(_pointer(*path, "column"), "another seat stands there")
+            raise LayoutInvalid(_pointer(*path, "column"), mark("another seat stands there"))
         if len(set(seat.flags)) != len(seat.flags):
-            raise LayoutInvalid(_pointer(*path, "flags"), "a flag is named twice")
+            raise LayoutInvalid(_pointer(*path, "flags"), mark("a flag is named twice"))
         numbers.add(seat.number.casefold())
         taken.add((deck, row, seat.column))
 

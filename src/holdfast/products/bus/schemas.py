@@ -70,7 +70,8 @@ class NewRoute(RouteChange):
         ends = (self.origin_city, self.destination_city, self.distance_km, self.estimated_duration_minutes)
         if self.stops is None and None in ends:
             raise PydanticCustomError(
-                "missing", "Send stops, or origin_city, destination_city, distance_km and estimated_duration_minutes."
+                "incomplete_route",
+                "Send stops, or origin_city, destination_city, distance_km and estimated_duration_minutes.",
             )
         return self
 

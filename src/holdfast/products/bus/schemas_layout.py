@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from holdfast.products.bus.values import SeatFlag, SeatPosition, SeatType
 
@@ -14,8 +15,7 @@ COLUMNS_MAX = 7
 
 def _decimal_string(value: Any) -> Any:  # noqa: ANN401 - whatever JSON held
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-        message = 'write amounts as decimal strings, such as "12.50"'
-        raise ValueError(message)  # noqa: TRY004 - pydantic reports a ValueError, a TypeError it lets through
+        raise PydanticCustomError("malformed_amount", "Write an amount as a decimal string such as 12.50.")
     return Decimal(value) if isinstance(value, int) or (isinstance(value, str) and _is_plain(value)) else value
 
 

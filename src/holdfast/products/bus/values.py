@@ -8,11 +8,14 @@ from decimal import Decimal
 from typing import Literal
 
 from holdfast.kit.errors import Conflict, Invalid, NotFound
+from holdfast.kit.words import mark
 
 SEATS_MAX = 200
 
 BusType = Literal["standard", "deluxe", "sleeper", "semi_sleeper"]
 ScheduleStatus = Literal["scheduled", "in_transit", "completed", "cancelled"]
+#: So that a refusal can say in any language what a schedule is.
+STATUS_WORDS = (mark("scheduled"), mark("in_transit"), mark("completed"), mark("cancelled"))
 SeatType = Literal["standard", "premium", "sleeper"]
 SeatStatus = Literal["available", "reserved", "booked"]
 SeatPosition = Literal["window", "aisle", "middle"]

@@ -14,6 +14,7 @@ from holdfast.kernel.inventory import Place, Turn
 from holdfast.kit.db import Transaction
 from holdfast.kit.money import Money
 from holdfast.kit.versions import check_version
+from holdfast.kit.words import Phrase, mark
 from holdfast.products.bus import access, offers, queries
 from holdfast.products.bus.actions import moves
 from holdfast.products.bus.models import bus_schedules
@@ -42,7 +43,7 @@ async def add(db: Transaction, new: NewSeat, *, actor: Actor) -> int:
     async with inventory.turn(db, schedule.id) as taken:
         old = await inventory.layout(db, taken.inventory.layout_id)
         if len(old.places) >= SEATS_MAX:
-            raise LayoutInvalid("", f"at most {SEATS_MAX} seats are possible")
+            raise LayoutInvalid("", Phrase("at most {seats_max} seats are possible", seats_max=SEATS_MAX))
         deck = new.deck or 0
         row = new.row or max((int(place.row or 0) for place in old.places if place.detail["deck"] == deck), default=0)
         row += new.row is None
@@ -125,10 +126,10 @@ def _changed(offer: Offer, before: Place, wanted: SeatChange) -> Seat:
 
 def _place(schedule: Schedule, seat: Seat) -> Place:
     if seat.deck >= len(schedule.decks):
-        raise LayoutInvalid("/deck", f"the bus has {len(schedule.decks)} decks")
+        raise LayoutInvalid("/deck", Phrase("the bus has {decks} decks", decks=len(schedule.decks)))
     deck = schedule.decks[seat.deck]
     if seat.column > deck["columns"]:
-        raise LayoutInvalid("/column", f"the deck has {deck['columns']} columns")
+        raise LayoutInvalid("/column", Phrase("the deck has {columns} columns", columns=deck["columns"]))
     return offers.place_of(seat, deck_name=deck["name"])
 
 
@@ -156,7 +157,7 @@ async def _use(taken: Turn, schedule: Schedule, old: Places, places: Sequence[Pl
         if place.label.casefold() in numbers:
             raise SeatNumberTaken(place.label)
         if spot in spots:
-            raise LayoutInvalid("/column", "another seat stands there")
+            raise LayoutInvalid("/column", mark("another seat stands there"))
         numbers.add(place.label.casefold())
         spots.add(spot)
     new = await inventory.next_layout(taken.db, old, places=places, now=taken.now)
