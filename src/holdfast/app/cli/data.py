@@ -1,4 +1,4 @@
-"""holdfast migrate, seed, check, ledger, openapi, schema: what is done to a database, and what is read of it."""
+"""holdfast migrate, seed, check, ledger, openapi, schema, errors: what is done to a database, and what is read."""
 
 import asyncio
 from pathlib import Path
@@ -12,6 +12,7 @@ from holdfast.app import schema as schema_page
 from holdfast.app import seed as seeding
 from holdfast.app.cli.opening import settings_for, work
 from holdfast.app.cli.screen import DatabaseUrl, Json, Screen
+from holdfast.app.error_page import error_page
 from holdfast.app.house import House
 from holdfast.app.main import create_app
 from holdfast.app.products import PRODUCTS
@@ -26,7 +27,7 @@ from holdfast.kit.money import Money
 
 
 def add_to(app: typer.Typer) -> None:
-    for command in (migrate, seed, check, openapi, schema):
+    for command in (migrate, seed, check, openapi, schema, errors):
         app.command()(command)
     app.command("new-epoch")(new_epoch)
     app.command("ledger")(show_ledger)
@@ -156,6 +157,11 @@ def openapi(*, json: Json = False) -> None:
 def schema() -> None:
     """Print the tables as a page of diagrams (Mermaid), drawn from the models."""
     typer.echo(schema_page.described(), nl=False)
+
+
+def errors() -> None:
+    """Print the page about every error (docs/errors.md)."""
+    typer.echo(error_page(), nl=False)
 
 
 def missing_after(present: str | None) -> list[str]:
