@@ -18,7 +18,12 @@ from tests.architecture import source
 #: Functions of kit.words -> at which place their texts stand.
 SAYING = {"say": (0,), "plural": (0, 1), "mark": (0,), "Phrase": (0,)}
 #: Others that are handed a text to be said later: (place, name of the parameter).
-HANDED = {"PydanticCustomError": (1, "message_template"), "problem_at": (2, "detail"), "policy": (-1, "allowed")}
+HANDED = {
+    "PydanticCustomError": (1, "message_template"),
+    "problem_at": (2, "detail"),
+    "policy": (-1, "allowed"),
+    "RoleNeeded": (0, "allowed"),
+}
 _PLACEHOLDER = re.compile(r"\{(\w+)[^{}]*\}|%\((\w+)\)[a-z]")
 _TEMPLATES = ("*.html", "*.txt", "*.jinja", "*.j2", "*.xml", "*.svg")
 

@@ -73,8 +73,8 @@ def answer(request: Request, error: Error) -> Response:
 
 def detail_of(error: Error, locale: str) -> str:
     """What happened, in that language; names of states and the like are said in it too."""
-    spoken = {name: _spoken(value, locale) for name, value in error.fields.items()}
-    return words.say(message_of(type(error)), locale).format(**spoken)
+    fields = {name: _spoken(value, locale) for name, value in error.fields.items()}
+    return words.say(message_of(type(error)), locale).format(**fields)
 
 
 def language_of(request: Request) -> words.Locale:

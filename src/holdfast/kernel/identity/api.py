@@ -16,7 +16,7 @@ from holdfast.kernel import audit
 from holdfast.kernel.audit import Actor, admin, anyone
 from holdfast.kernel.identity import actions, cookies, logins, queries, schemas, tasks, tokens
 from holdfast.kernel.identity.access import Caller, Identity, account_owner, customer, login_of, own_id
-from holdfast.kernel.identity.errors import AdminOnly, InvalidToken, Unfinished, UserNotFound
+from holdfast.kernel.identity.errors import AdminOnly, InvalidToken, LoginNotFound, Unfinished, UserNotFound
 from holdfast.kernel.identity.proofs import api as proofs
 from holdfast.kernel.identity.values import User
 from holdfast.kit import clock
@@ -187,11 +187,20 @@ async def end_logins(database: Db, caller: Caller) -> None:
     await database.run(end)
 
 
-@router.delete("/users/me/logins/{id}", operation_id="end_login", status_code=204)
-@allow(customer)
-async def end_login(request: Request, database: Db, caller: Caller) -> None:
-    """Sign out one device."""
+async def _own_login(request: Request, caller: Actor) -> UUID:
+    """One's own that runs; all others are as absent."""
     login_id = path_id(request, "id")
+    async with request.app.state.database.reader() as db:
+        running = await queries.running_logins(db, own_id(caller), now=await clock.moment(db))
+    if login_id not in {login.id for login in running}:
+        raise LoginNotFound
+    return login_id
+
+
+@router.delete("/users/me/logins/{id}", operation_id="end_login", status_code=204)
+@allow(customer, find=_own_login)
+async def end_login(login_id: Annotated[UUID, Found], database: Db, caller: Caller) -> None:
+    """Sign out one device."""
 
     async def end(db: Transaction) -> None:
         await logins.end_own(db, login_id, user_id=own_id(caller), actor=caller, now=await clock.moment(db))

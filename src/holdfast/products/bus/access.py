@@ -6,10 +6,11 @@ from holdfast.kernel import identity
 from holdfast.kernel.audit import Actor, RoleNeeded
 from holdfast.kernel.identity import Provider, ProviderNotFound
 from holdfast.kit.db import Reader
+from holdfast.kit.words import mark
 from holdfast.products.bus.values import ProviderAmbiguous
 
 MANAGING = ("owner", "manager")
-_ALLOWED = "admins, owners and managers of its provider"
+_ALLOWED = mark("admins, owners and managers of its provider")
 
 
 def manages(actor: Actor, provider_id: UUID) -> bool:

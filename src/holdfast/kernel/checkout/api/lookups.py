@@ -13,6 +13,7 @@ from holdfast.kernel.payments import Payment, PaymentNotFound
 from holdfast.kernel.product import Products
 from holdfast.kit.db import Database
 from holdfast.kit.http import path_id
+from holdfast.kit.words import mark
 
 
 async def _till(request: Request) -> Till:
@@ -25,7 +26,7 @@ async def _products(request: Request) -> Products:
     return products_of(request)
 
 
-_OWNERS = "the owner of the booking, admins"
+_OWNERS = mark("the owner of the booking, admins")
 
 #: The gateways of this application.
 Cashier: TypeAlias = Annotated[Till, Depends(_till)]

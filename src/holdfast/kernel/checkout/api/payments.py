@@ -180,17 +180,24 @@ async def refund_booking(
     )
 
 
-@simulation.post("/payments/simulate/{session_id}")
-@allow(customer)
-@unkeyed("an outcome happens once")
-async def simulate_payment(
-    *, session_id: str, body: Simulate, caller: Caller, database: Db, till: Cashier
-) -> dict[str, str]:
-    """Sandbox only: bring about an outcome of one's own checkout; its webhook follows over HTTP."""
-    async with database.reader() as db:
-        payment = await payments.by_reference(db, gateway="sandbox", reference=session_id)
+async def _own_checkout(request: Request, caller: Actor) -> Payment:
+    """One's own, or, for an admin, any. PaymentNotFound."""
+    reference = str(request.path_params["session_id"])
+    async with database_of(request).reader() as db:
+        payment = await payments.by_reference(db, gateway="sandbox", reference=reference)
     if not (caller.is_owner(payment.user_id) or caller.is_admin):
         raise PaymentNotFound
+    return payment
+
+
+@simulation.post("/payments/simulate/{session_id}")
+@allow(customer, find=_own_checkout)
+@unkeyed("an outcome happens once")
+async def simulate_payment(
+    *, session_id: str, body: Simulate, payment: Annotated[Payment, Found], till: Cashier
+) -> dict[str, str]:
+    """Sandbox only: bring about an outcome of one's own checkout; its webhook follows over HTTP."""
+    assert payment.gateway_reference == session_id
     outcome: SimulatedOutcome = body.outcome
     gateway: Any = till.gateway("sandbox")
     state = await gateway.simulate(session_id, outcome)
