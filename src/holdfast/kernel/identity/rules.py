@@ -55,6 +55,8 @@ def normalized_phone(text: str, *, region: str) -> str:
     """E.164, a national number read as one of `region`. InvalidPhone unless 10 to 15 digits (seed 004, section 12)."""
     import phonenumbers  # noqa: PLC0415 - its tables take long to import
 
+    if any(map(str.isalpha, text)):
+        raise InvalidPhone  # its parser dials letters: whoever types a word would be given somebody's number
     try:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
