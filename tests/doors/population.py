@@ -21,6 +21,7 @@ from holdfast.kernel.audit import Actor
 from holdfast.kernel.identity import IdentitySettings, actions, logins, queries, tokens
 from holdfast.kernel.identity.models import api_keys, users
 from holdfast.kernel.payments.models import gateway_references
+from holdfast.kernel.payments.models import payments as payments_table
 from holdfast.kernel.refunds.models import refunds
 from holdfast.kernel.tickets.models import tickets
 from holdfast.kit import clock
@@ -225,6 +226,8 @@ async def _things(app: FastAPI, made: Population) -> None:
                 gateway="sandbox", reference=session, payment_id=opening.id, inventory_id=opening.inventory_id
             )
         )
+        of_it = payments_table.c.id == opening.id
+        await db.execute(sa.update(payments_table).where(of_it).values(gateway_reference=session))
         return cancelled.id, opening.id
 
     cancellation_id, payment_id = await database.run(work)

@@ -129,14 +129,15 @@ def _complete(operation: dict[str, Any], context: RouteContext, method: str, dec
         del operation["parameters"]
     responses = operation["responses"]
     responses.pop("422", None)
-    for status in sorted(_statuses(method, context, declared)):
+    queried = {name for where, name in named if where == "query"}
+    for status in sorted(_statuses(method, context, declared, queried)):
         responses.setdefault(str(status), {"$ref": f"#/components/responses/{_ANSWERS[status][0]}"})
     if declared.policy is not None:
         operation["x-policy"] = declared.policy.name
         operation["security"] = [{}, {"bearer": []}] if declared.policy is public else [{"bearer": []}]
 
 
-def _statuses(method: str, context: RouteContext, declared: Declaration) -> set[int]:
+def _statuses(method: str, context: RouteContext, declared: Declaration, queried: set[str]) -> set[int]:
     statuses = {401, 422, 429, 503}
     if declared.policy is not public:
         statuses.add(403)
@@ -145,7 +146,11 @@ def _statuses(method: str, context: RouteContext, declared: Declaration) -> set[
     if method not in {"GET", "HEAD"}:
         statuses |= {400, 409, 413, 415}
     if declared.takes_version:
-        statuses |= {412, 428}
+        statuses |= {400, 412, 428}
+    if declared.may_conflict:
+        statuses.add(409)
+    if "cursor" in queried:
+        statuses.add(400)
     return statuses
 
 

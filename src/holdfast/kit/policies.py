@@ -49,6 +49,7 @@ class Declaration:
     unkeyed_because: str | None = None
     own_key: bool = False
     takes_version: bool = False
+    may_conflict: bool = False
 
     @property
     def has_key_rule(self) -> bool:
@@ -126,6 +127,12 @@ def cacheable(cache_control: str) -> Callable[[F], F]:
 def versioned(endpoint: F) -> F:
     """This route reads If-Match (`kit.versions.expect_version`); said here so that it is documented."""
     declaration_of(endpoint).takes_version = True
+    return endpoint
+
+
+def conflicting(endpoint: F) -> F:
+    """This GET may be refused by how the thing stands (409); said here so that it is documented."""
+    declaration_of(endpoint).may_conflict = True
     return endpoint
 
 

@@ -16,7 +16,7 @@ from holdfast.kernel.tickets.qr import qr_svg
 from holdfast.kernel.tickets.values import Locale, Ticket, TicketCancelled, TicketNotFound
 from holdfast.kit import clock
 from holdfast.kit.db import Reader, Transaction
-from holdfast.kit.http import Db, Found, Key, Router, allow, idempotent, path_id
+from holdfast.kit.http import Db, Found, Key, Router, allow, conflicting, idempotent, path_id
 
 router = Router(tags=["tickets"])
 
@@ -54,6 +54,7 @@ async def show_ticket(
 
 @router.get("/tickets/{ticket_id}/download", response_class=Response)
 @allow(signed_in, find=readable_ticket)
+@conflicting
 async def download_ticket(
     *,
     request: Request,

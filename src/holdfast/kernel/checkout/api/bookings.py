@@ -24,7 +24,7 @@ from holdfast.kernel.product import Products
 from holdfast.kit import clock
 from holdfast.kit.cursors import Listed, Paged
 from holdfast.kit.db import Reader, Transaction
-from holdfast.kit.http import Db, Found, Key, Router, allow, idempotent
+from holdfast.kit.http import Db, Found, Key, Router, allow, conflicting, idempotent
 
 router = Router(tags=["bookings"])
 
@@ -74,6 +74,7 @@ async def show_booking_details(
 
 @router.get("/bookings/{booking_id}/cancellation-quote")
 @allow(signed_in, find=own_booking)
+@conflicting
 async def quote_cancellation(
     *,
     booking: Annotated[Booking, Found],

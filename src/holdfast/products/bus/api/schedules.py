@@ -14,7 +14,7 @@ from holdfast.kit import clock
 from holdfast.kit.cursors import Listed, Paged
 from holdfast.kit.db import Reader, Transaction
 from holdfast.kit.fields import Answer
-from holdfast.kit.http import Db, Found, Key, Router, allow, idempotent, versioned
+from holdfast.kit.http import Db, Found, Key, Router, allow, conflicting, idempotent, versioned
 from holdfast.kit.versions import etag, expect_version
 from holdfast.products.bus import offers, queries, schemas
 from holdfast.products.bus import schemas_answers as answers
@@ -193,6 +193,7 @@ async def generate_seats(*, schedule: OneSchedule, caller: Caller, database: Db,
 
 @router.get("/schedules/{schedule_id}/seats")
 @allow(anyone, find=lookups.schedule)
+@conflicting
 async def show_seats(*, schedule: OneSchedule, database: Db, from_stop: Stop = None, to_stop: Stop = None) -> SeatMap:
     """The seat map as it is now, over the whole way or between two stops."""
     async with database.snapshot() as db:
