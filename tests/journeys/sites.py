@@ -65,6 +65,13 @@ class Process:
         self.begin()
         self.wait_ready()
 
+    def ended(self) -> tuple[str, int]:
+        """What it said until it ended by itself, and its exit code."""
+        assert self._process is not None
+        said, _ = self._process.communicate(timeout=_START_SECONDS)
+        code, self._process = self._process.returncode, None
+        return said, code
+
     def stop(self) -> None:
         """Ask it to end, and wait until it has."""
         self._signal(signal.SIGTERM)
