@@ -210,5 +210,7 @@ def _differing(entry: Entry) -> list[str]:
 def _is_arabic(form: str, entry: Entry) -> bool:
     bare = texts._PLACEHOLDER.sub("", form)  # noqa: SLF001 - the same rule
     return (
-        any("\u0600" <= letter <= "\u06ff" for letter in bare) or not any(map(str.isalpha, bare)) or form != entry.text
+        any("\u0600" <= letter <= "\u06ff" for letter in bare)
+        or not any(map(str.isalpha, bare))
+        or entry.text.isupper()
     )

@@ -54,6 +54,7 @@ _BY_KIND: Mapping[type[Error], str] = {
     errors.TooMany: "Wait as long as `Retry-After` says.",
     errors.Unavailable: "Repeat the request, with the same `Idempotency-Key`, after `Retry-After` seconds.",
 }
+_OF_NO_KIND = "Try again later; if it stays, tell the operator when it happened."
 _ADVICE: Mapping[str, str] = {
     "already_holding": "Pay for or release the hold `hold_id`, or send the same `Idempotency-Key` to get it again.",
     "amount_mismatch": "Leave the amount out, or send the one that is named.",
@@ -167,7 +168,8 @@ def _told(kind: type[Error]) -> str:
     )
     if "errors" in getattr(kind, "__dataclass_fields__", {}):
         fields = ", ".join(filter(None, (fields, "`errors`: a list of {in, pointer (RFC 6901), code, detail}")))
-    advice = _ADVICE.get(code_of(kind)) or next(_BY_KIND[parent] for parent in kind.__mro__ if parent in _BY_KIND)
+    of_kind = next((_BY_KIND[parent] for parent in kind.__mro__ if parent in _BY_KIND), _OF_NO_KIND)
+    advice = _ADVICE.get(code_of(kind), of_kind)
     return _entry(code_of(kind), kind.status, message_of(kind), fields, advice)
 
 
