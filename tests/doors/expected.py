@@ -47,6 +47,7 @@ class Behind:
     knows: frozenset[str] = frozenset()
 
 
+_OWN_ALONE = Behind(frozenset({"owner"}))
 _OWN = Behind(frozenset({"owner"}) | ADMIN)
 _READ_BOOKING = Behind(frozenset({"owner"}) | ADMIN | MEMBERS)
 _CHANGE_BOOKING = Behind(frozenset({"owner"}) | ADMIN, knows=MEMBERS)
@@ -56,7 +57,7 @@ _ADMIN = Behind(ADMIN)
 
 #: Every route with a thing in its path. What a parameter names is made in population.py.
 BEHIND: Mapping[str, Behind] = {
-    "DELETE /api/v1/users/me/logins/{id}": Behind(frozenset({"owner"})),
+    "DELETE /api/v1/users/me/logins/{id}": _OWN_ALONE,
     "GET /api/v1/users/{id}": _OWN,
     "GET /api/v1/users/{id}/profile": _OWN,
     "PUT /api/v1/users/{id}": _OWN,
@@ -81,6 +82,7 @@ BEHIND: Mapping[str, Behind] = {
     "GET /api/v1/tickets/{ticket_id}": _READ_BOOKING,
     "GET /api/v1/tickets/{ticket_id}/download": _READ_BOOKING,
     "GET /api/v1/tickets/{ticket_id}/qr.svg": _READ_BOOKING,
+    "POST /api/v1/notifications/{notification_id}/read": _OWN_ALONE,
     "GET /api/v1/bus/routes/{route_id}": _ANYBODY,
     "PUT /api/v1/bus/routes/{route_id}": _CATALOGUE,
     "DELETE /api/v1/bus/routes/{route_id}": _CATALOGUE,
@@ -100,6 +102,21 @@ BEHIND: Mapping[str, Behind] = {
     "GET /api/v1/bus/reservations/{reservation_id}": _OWN,
     "GET /api/v1/bus/reservations/{reservation_id}/details": _OWN,
     "DELETE /api/v1/bus/reservations/{reservation_id}": _OWN,
+    # pages
+    "POST /account/logins/{id}/end": _OWN_ALONE,
+    "GET /api/docs/{digest}/{name}": _ANYBODY,
+    "GET /bookings/{booking_id}": _OWN_ALONE,
+    "GET /bookings/{booking_id}/cancel": _OWN_ALONE,
+    "POST /bookings/{booking_id}/cancel": _OWN_ALONE,
+    "GET /bookings/{booking_id}/tickets.pdf": _OWN_ALONE,
+    "GET /bookings/{booking_id}/tickets/{ticket_id}.svg": _OWN_ALONE,
+    "GET /bus/schedules/{schedule_id}": _ANYBODY,
+    "POST /bus/schedules/{schedule_id}/hold": _ANYBODY,
+    "GET /holds/{hold_id}": _OWN_ALONE,
+    "GET /holds/{hold_id}/paid": _OWN_ALONE,
+    "POST /holds/{hold_id}/pay": _OWN_ALONE,
+    "POST /holds/{hold_id}/release": _OWN_ALONE,
+    "GET /static/{digest}/{name:path}": _ANYBODY,
 }
 #: What a GET needs beside its path, so that it answers 200.
 QUERIES: Mapping[str, str] = {
@@ -111,8 +128,13 @@ SIGNED: Mapping[str, tuple[int, str]] = {
     "POST /api/v1/payments/webhook": (401, "bad_signature"),
     "POST /api/v1/payments/webhook/{gateway}": (401, "bad_signature"),
 }
-#: Routes that somebody whom the policy lets in is refused at all the same, before anything is looked up.
-FURTHER: Mapping[str, tuple[frozenset[str], int, str]] = {}
+#: Routes whose parameter names a choice, not a thing that is there or is not.
+CHOICES = frozenset({"GET /language/{locale}"})
+#: Routes that answer somebody whom the policy lets in otherwise: who, status, code.
+FURTHER: Mapping[str, tuple[frozenset[str], int, str]] = {
+    "GET /language/{locale}": (EVERYBODY, 303, ""),
+    "GET /sign-in": (PEOPLE, 303, ""),
+}
 #: Policies about money and what staff may do: the row is read again at each request. What is taken away in the test
 #: a moment before, and what comes of it.
 FRESH: Mapping[str, tuple[str, int]] = {
@@ -122,5 +144,9 @@ FRESH: Mapping[str, tuple[str, int]] = {
     "payer": ("account", 401),
     "account_owner": ("account", 401),
 }
-#: Events and rooms of sockets, by the names of `holdfast.kernel.realtime.SOCKETS`: who may listen or send.
-SOCKETS: Mapping[str, frozenset[str]] = {}
+#: Every WebSocket and its policy; who may hear what over it, tests/journeys/test_watching.py shows.
+SOCKETS: Mapping[str, str] = {
+    "/ws/inventories/{inventory_id}": "public",
+    "/api/v1/ws/inventories/{inventory_id}": "public",
+    "/api/v1/bus/ws/schedules/{schedule_id}/seats": "public",
+}

@@ -14,12 +14,15 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
+from starlette.requests import Request
 
+from holdfast.app import docs_ui
 from holdfast.app.house import House
 from holdfast.kernel import checkout, identity, payments
 from holdfast.kernel.audit import Actor
 from holdfast.kernel.identity import IdentitySettings, actions, logins, queries, tokens
 from holdfast.kernel.identity.models import api_keys, users
+from holdfast.kernel.notifications.models import notifications
 from holdfast.kernel.payments.models import gateway_references
 from holdfast.kernel.payments.models import payments as payments_table
 from holdfast.kernel.refunds.models import refunds
@@ -27,6 +30,7 @@ from holdfast.kernel.tickets.models import tickets
 from holdfast.kit import clock
 from holdfast.kit.db import Database, Transaction
 from holdfast.kit.ids import new_id
+from holdfast.web.frame import frame_of
 from tests import builders_bus, builders_identity
 from tests.builders_identity import Person
 
@@ -44,6 +48,8 @@ class Population:
     #: those whose credential is good for nothing
     refused: dict[str, str] = field(default_factory=dict)
     things: dict[str, tuple[str, str]] = field(default_factory=dict)
+    #: where a path says more than one thing: the whole address, there and not
+    urls: dict[str, tuple[str, str]] = field(default_factory=dict)
     people: dict[str, Person] = field(default_factory=dict)
     provider_id: UUID = field(default_factory=new_id)
 
@@ -206,7 +212,7 @@ async def _things(app: FastAPI, made: Population) -> None:
         for line, seats in zip(lines, (("1A", "1B"), ("1A",), ("1A",)), strict=True)
     ]
     booking = await builders_bus.pay(database, held[0], owner)
-    session = f"session-{new_id().hex}"
+    session, notification_id = f"session-{new_id().hex}", new_id()
 
     async def work(db: Transaction) -> tuple[UUID, UUID]:
         cancelled = await checkout.cancel(db, booking.id, items=[1], reason=None, quote_id=None, actor=owner.actor)
@@ -228,6 +234,8 @@ async def _things(app: FastAPI, made: Population) -> None:
         )
         of_it = payments_table.c.id == opening.id
         await db.execute(sa.update(payments_table).where(of_it).values(gateway_reference=session))
+        told = {"template": "registered", "fact_id": new_id(), "channel": "email", "created_at": await clock.moment(db)}
+        await db.execute(sa.insert(notifications).values(id=notification_id, user_id=owner.id, **told))
         return cancelled.id, opening.id
 
     cancellation_id, payment_id = await database.run(work)
@@ -247,10 +255,25 @@ async def _things(app: FastAPI, made: Population) -> None:
         "payment_id": payment_id,
         "refund_id": refund,
         "ticket_id": ticket,
+        "notification_id": notification_id,
         "reservation_id": held[1].id,
+        "hold_id": held[1].id,
         "id": owner.id,
         "/api/v1/users/me/logins/{id}": login,
+        "/account/logins/{id}/end": login,
     }
     made.things |= {name: (str(thing), str(new_id())) for name, thing in there.items()}
     made.things |= {"session_id": (session, "session-of-nobody"), "gateway": ("sandbox", "nowhere")}
+    _files(app, made)
+    picture = f"/bookings/{booking.id}/tickets/"
+    made.urls["/bookings/{booking_id}/tickets/{ticket_id}.svg"] = (f"{picture}{ticket}.svg", f"{picture}{new_id()}.svg")
     made.things["role"] = ("operator", "operator")
+
+
+def _files(app: FastAPI, made: Population) -> None:
+    frame = frame_of(Request({"type": "http", "app": app, "headers": []}))
+    page = frame.assets.link("page.css")
+    made.urls["/static/{digest}/{name:path}"] = (page, page.replace("page.css", "none.css"))
+    docs = f"{docs_ui.PATH}/{docs_ui._asset('page.css').digest}/page.css"  # noqa: SLF001 - the page says it
+    made.urls["/api/docs/{digest}/{name}"] = (docs, docs.replace("page.css", "none.css"))
+    made.urls["/language/{locale}"] = ("/language/ar", "/language/xx")

@@ -1,6 +1,7 @@
 """What every answer wears, what cookies are made of, and who else's pages may call."""
 
 import http.cookies
+import re
 from pathlib import Path
 
 import httpx2
@@ -13,7 +14,8 @@ from tests import builders_identity
 from tests.builders_identity import PASSWORD
 from tests.doors.conftest import application
 from tests.doors.population import populate
-from tests.doors.test_matrix import API, _urls, declared
+from tests.doors.rows import digests
+from tests.doors.test_matrix import API, declared, pages_of, urls_of
 from tests.doors.test_unreadable import _as, _let_in
 
 OWN = "https://shop.example"
@@ -28,7 +30,7 @@ async def test_every_answer_protects_itself(database: Database, app: FastAPI, cl
         if method != "GET" or not path.startswith(API):
             continue
         route = f"{method} {path}"
-        there, absent = _urls(route, path, population)
+        there, absent = urls_of(route, path, population)
         for url, headers in ((there, _as(_let_in(route, policy), population)), (absent, {}), (there + "%00", {})):
             answer = await client.get(url, headers=headers)
             asked += 1
@@ -38,6 +40,61 @@ async def test_every_answer_protects_itself(database: Database, app: FastAPI, cl
 
     assert wrong == []
     assert asked >= 100
+
+
+@pytest.mark.alone
+async def test_no_page_writes_what_another_site_sends(
+    database: Database, app: FastAPI, client: httpx2.AsyncClient
+) -> None:
+    population, pages = await populate(app), pages_of(app)
+    before = await digests(database)
+    wrong, asked = [], 0
+
+    for method, path, _ in declared(app):
+        if method == "GET" or path not in pages:
+            continue
+        url, _absent = urls_of(f"{method} {path}", path, population)
+        for headers in (
+            {"Sec-Fetch-Site": "cross-site"},
+            {"Sec-Fetch-Site": "same-site"},
+            {"Origin": "https://evil.example"},
+            {"Origin": "null"},
+            {"Sec-Fetch-Site": "cross-site", "Origin": "http://test"},
+            {},
+        ):
+            answer = await client.request(method, url, data={"key": "x"}, headers=headers | _as("owner", population))
+            asked += 1
+            wrong += [] if answer.status_code == 403 else [f"{method} {path} {headers}: {answer.status_code}"]
+
+    assert wrong == []
+    assert asked >= 60
+    assert await digests(database) == before
+
+
+@pytest.mark.alone
+async def test_pages_run_nothing_but_files_of_their_own(
+    database: Database, app: FastAPI, client: httpx2.AsyncClient
+) -> None:
+    population, pages = await populate(app), pages_of(app)
+    seen = 0
+
+    for method, path, _ in declared(app):
+        if method != "GET" or path not in pages:
+            continue
+        url, _absent = urls_of(f"{method} {path}", path, population)
+        answer = await client.get(url, headers=_as("owner", population))
+        if not answer.headers.get("content-type", "").startswith("text/html"):
+            continue
+        seen += 1
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy, path
+        assert "unsafe" not in policy, path
+        assert "frame-ancestors 'none'" in policy, path
+        assert answer.headers["cache-control"] in {"no-store", "no-cache"}, path
+        inline = re.findall(r"<script(?![^>]*\bsrc=)[^>]*>|<style|\son\w+=|\sstyle=|javascript:", answer.text)
+        assert [each for each in inline if "application/json" not in each] == [], path
+
+    assert seen >= 10
 
 
 async def test_only_what_is_everybodys_may_be_kept_by_others(app: FastAPI) -> None:

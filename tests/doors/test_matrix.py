@@ -1,7 +1,7 @@
 """Every route, every kind of caller, every thing that is theirs, another's or nobody's: 401, 403, 404, then the rest.
 
 Whoever is let in sends a body that can be no route's, so that nothing is ever changed: 422 is how far they come. Pages
-answer in pages: whoever is not known is led to sign in, and what is no form is 415.
+answer in pages, and whoever is not known is led to sign in; of their forms only refusals are tried here.
 """
 
 import re
@@ -13,17 +13,23 @@ from typing import Any, Literal
 import httpx2
 import pytest
 from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 
 from holdfast.kit.db import Database
 from holdfast.kit.http import routes_with_policies
+from holdfast.web.routing import PageRoute
 from tests.doors import expected
 from tests.doors.population import Population, populate
 from tests.doors.rows import digests
 
 #: What no route reads.
 JUNK = {"a_field_of_no_route": True}
-API = ("/api/", "/.well-known/")
-_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+API = ("/api/v1/", "/.well-known/")
+SIGN_IN = "sign_in_needed"
+#: Ids, and what a page says of who looks and where.
+_OF_ONE_ANSWER = re.compile(
+    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|<header.*?</header>|<footer.*?</footer>", re.DOTALL
+)
 HOW_TO = """tests/doors/expected.py tells what is expected of each route; say there what is missing:
 - a new policy: a line in POLICIES, whom it lets in
 - a route with a thing in its path: a line in BEHIND, who may do this and who may only know of it;
@@ -47,7 +53,7 @@ class Call:
 
     @property
     def is_refused(self) -> bool:
-        return self.status >= 400 or self.status == 303
+        return self.status >= 400 or (self.status == 303 and self.code == SIGN_IN)
 
     @property
     def name(self) -> str:
@@ -59,9 +65,13 @@ class Call:
 async def test_every_door_opens_for_those_it_is_for_and_for_nobody_else(
     database: Database, database_url: str, app: FastAPI, client: httpx2.AsyncClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    routes = declared(app)
+    routes, pages = declared(app), pages_of(app)
     population = await populate(app)
-    calls = [call for method, path, policy in routes for call in calls_of(method, path, policy, population)]
+    calls = [
+        call
+        for method, path, policy in routes
+        for call in calls_of(method, path, policy, population, is_page=path in pages)
+    ]
     refused, let_in = [c for c in calls if c.is_refused], [c for c in calls if not c.is_refused]
     before = await digests(database)
 
@@ -90,15 +100,25 @@ async def test_every_route_and_policy_is_expected(app: FastAPI) -> None:
     keys = {f"{method} {path}" for method, path, _ in routes}
 
     assert {policy for _, _, policy in routes} - expected.POLICIES.keys() == set(), HOW_TO
-    assert {key for key in keys if "{" in key} - expected.BEHIND.keys() - expected.SIGNED.keys() == set(), HOW_TO
+    known = expected.BEHIND.keys() | expected.SIGNED.keys() | expected.CHOICES
+    assert {key for key in keys if "{" in key} - known == set(), HOW_TO
 
 
 async def test_nothing_is_expected_of_routes_that_are_gone(app: FastAPI) -> None:
     keys = {f"{method} {path}" for method, path, _ in declared(app)}
 
-    for table in (expected.BEHIND, expected.QUERIES, expected.SIGNED, expected.FURTHER):
-        assert table.keys() - keys == set()
+    for table in (expected.BEHIND, expected.QUERIES, expected.SIGNED, expected.FURTHER, expected.CHOICES):
+        assert set(table) - keys == set()
     assert expected.POLICIES.keys() - {policy for _, _, policy in declared(app)} == set()
+
+
+def pages_of(app: FastAPI) -> set[str]:
+    """The paths that answer in pages."""
+    return {
+        context.path or ""
+        for context in iter_route_contexts(app.routes)
+        if isinstance(context.original_route, PageRoute)
+    }
 
 
 def declared(app: FastAPI) -> list[tuple[str, str, str]]:
@@ -106,13 +126,12 @@ def declared(app: FastAPI) -> list[tuple[str, str, str]]:
     return sorted(set(routes_with_policies(app)), key=lambda route: (route[1], route[0]))
 
 
-def calls_of(method: str, path: str, policy: str, population: Population) -> list[Call]:
+def calls_of(method: str, path: str, policy: str, population: Population, *, is_page: bool) -> list[Call]:
     route = f"{method} {path}"
-    there, absent = _urls(route, path, population)
-    is_page = not path.startswith(API)
+    there, absent = urls_of(route, path, population)
     unknown = 303 if is_page else 401
     calls = [
-        Call(route, name, "there", unknown, None, credential, there, is_page)
+        Call(route, name, "there", unknown, SIGN_IN if is_page else None, credential, there, is_page)
         for name, credential in population.refused.items()
     ]
     behind = expected.BEHIND.get(route)
@@ -129,7 +148,7 @@ def calls_of(method: str, path: str, policy: str, population: Population) -> lis
         else:
             calls.append(Call(route, name, "there", status, code, credential, there, is_page))
         calls.append(Call(route, name, "absent", 404 if is_let_in else status, None, credential, absent, is_page))
-    return calls
+    return [call for call in calls if call.is_refused or method == "GET"]
 
 
 async def ask(client: httpx2.AsyncClient, call: Call) -> httpx2.Response:
@@ -142,11 +161,13 @@ async def ask(client: httpx2.AsyncClient, call: Call) -> httpx2.Response:
 
 
 def complaint_about(call: Call, answer: httpx2.Response) -> str | None:
-    told = f"{call.name}: expected {call.status} {call.code or ''}, got {answer.status_code} {answer.text[:300]}"
+    got = f"{answer.status_code} {' '.join(answer.text.split())[:300]}"
+    told = f"{call.name}: expected {call.status} {call.code or ''}, got {got}"
     if answer.status_code != call.status:
         return told
     if call.is_page or call.status < 400:
-        return None if answer.headers.get("location", "/sign-in").startswith("/sign-in") else told
+        is_led = call.code != SIGN_IN or answer.headers.get("location", "").startswith("/sign-in")
+        return None if is_led else told
     problem = answer.json()
     if (
         answer.headers["content-type"] != "application/problem+json"
@@ -165,15 +186,16 @@ def differing_refusals(calls: list[Call], answers: list[httpx2.Response]) -> lis
     bodies: dict[str, set[str]] = {}
     for call, answer in zip(calls, answers, strict=True):
         if call.status == 404:
-            problem = _ID.sub("", answer.text)
-            headers = {name: value for name, value in answer.headers.items() if name != "x-request-id"}
-            bodies.setdefault(call.route, set()).add(f"{problem} {headers}")
+            problem = _OF_ONE_ANSWER.sub("", answer.text)
+            besides = {"x-request-id", "content-length"}
+            headers = {name: value for name, value in answer.headers.items() if name not in besides}
+            bodies.setdefault(f"{call.route} | {call.caller}", set()).add(f"{problem} {headers}")
     return [f"{route}: {told}" for route, told in bodies.items() if len(told) > 1]
 
 
 def _kept_out(caller: str, *, is_page: bool) -> tuple[int, str]:
     if caller == "nobody":
-        return (303 if is_page else 401), "sign_in_needed"
+        return (303 if is_page else 401), SIGN_IN
     return 403, "role_needed"
 
 
@@ -186,11 +208,13 @@ def _let_in(route: str, method: str, caller: str, *, is_page: bool) -> tuple[int
         return status, code
     if method == "GET":
         return 200, None
-    return (415, None) if is_page else (422, None)
+    return (200, None) if is_page else (422, None)
 
 
-def _urls(route: str, path: str, population: Population) -> tuple[str, str]:
+def urls_of(route: str, path: str, population: Population) -> tuple[str, str]:
     """With the thing that is there, and with one that is not."""
+    if path in population.urls:
+        return population.urls[path]
     urls = []
     query = expected.QUERIES.get(route, "")
     for place in (0, 1):

@@ -30,6 +30,8 @@ from tests.journeys.world import World, open_world
 
 DATABASE_PASSWORD = "canary-of-the-database-7c1e55"
 FIRST_PASSWORD, SECOND_PASSWORD = "Canary-Password-1-b81f", "Canary-Password-2-0c4d"
+METRICS_TOKEN = "canary-of-the-metrics-59b2d0"
+LOUD: Any = {"log_level": "DEBUG", "metrics_token": METRICS_TOKEN}
 WRONG_PASSWORD = "Canary-Wrong-Password-3-77aa"
 
 
@@ -39,14 +41,16 @@ def chatty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     if request.param == "sqlite":
         template = request.getfixturevalue("_sqlite_template")
         url = f"sqlite:///{shutil.copy(template, tmp_path / 'holdfast.sqlite3')}"
-        with open_site("sqlite", url, tmp_path, servers=1, log_level="DEBUG") as site:
+        with open_site("sqlite", url, tmp_path, servers=1, **LOUD) as site:
             yield site
         return
     with _cloned_database(request.getfixturevalue("postgres_url")) as url:
         address = url
         if not os.environ.get("HOLDFAST_TEST_DATABASE_URL"):  # ours lets in whoever comes, with any password
             address = sa.make_url(url).set(password=DATABASE_PASSWORD).render_as_string(hide_password=False)
-        with open_site("postgresql", address, tmp_path, servers=1, log_level="DEBUG") as site:
+        with open_site(
+            "postgresql", address, tmp_path, servers=1, log_level="DEBUG", metrics_token=METRICS_TOKEN
+        ) as site:
             yield site
 
 
@@ -102,6 +106,7 @@ async def every_flow(world: World) -> dict[str, str]:
         "sandbox's key": SANDBOX_KEY,
         "webhooks' secret": WEBHOOK_SECRET,
         "database's password": DATABASE_PASSWORD,
+        "metrics' token": METRICS_TOKEN,
         "first password": FIRST_PASSWORD,
         "second password": SECOND_PASSWORD,
         "wrong password": WRONG_PASSWORD,
@@ -109,6 +114,7 @@ async def every_flow(world: World) -> dict[str, str]:
     client, email = world.servers[0], new_email()
     await _accounts(world, client, email, secrets)
     await _sessions(client, email, secrets)
+    await _pages(client, email, secrets)
     await _contacts(world, client, email, secrets)
     await _programs(world, client, secrets)
     await _payments(world, client, secrets)
@@ -148,6 +154,22 @@ async def _sessions(client: httpx2.AsyncClient, email: str, secrets: dict[str, s
     await client.get(f"/api/v1/users/me?{query}", headers=_bearer(first["access_token"]))
     await client.get(f"/api/v1/no-such-page/{first['refresh_token']}?{query}")
     told(await client.get("/api/v1/users/me/export", headers=_bearer(second["access_token"])))
+
+
+async def _pages(client: httpx2.AsyncClient, email: str, secrets: dict[str, str]) -> None:
+    own = {"Sec-Fetch-Site": "same-origin"}
+    wrong = {"email": email, "password": WRONG_PASSWORD}
+    assert (await client.post("/sign-in", data=wrong, headers=own)).status_code in {401, 422}
+    right = {"email": email, "password": FIRST_PASSWORD, "next": f"/account?token={secrets['access token']}"}
+    answer = await client.post("/sign-in", data=right, headers=own)
+    assert answer.status_code == 303
+    secrets |= {f"page's cookie {name}": value for name, value in answer.cookies.items() if len(value) > 20}
+    assert any(name.startswith("page's cookie") for name in secrets)
+    assert (await client.get("/account")).status_code == 200
+    client.cookies.clear()
+    await client.get(f"/reset-password?token={secrets['refresh token']}")
+    assert (await client.get("/metrics", headers=_bearer(METRICS_TOKEN))).status_code == 200
+    assert (await client.get("/metrics", headers=_bearer(METRICS_TOKEN[:-1]))).status_code == 401
 
 
 async def _contacts(world: World, client: httpx2.AsyncClient, email: str, secrets: dict[str, str]) -> None:

@@ -1,7 +1,5 @@
 """What was taken away a moment ago opens nothing: for money and staff the row is read again at each request."""
 
-import importlib
-import importlib.util
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
@@ -10,6 +8,7 @@ import httpx2
 import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 
 from holdfast.app.house import House
 from holdfast.kernel import identity
@@ -19,6 +18,7 @@ from holdfast.kernel.identity.models import users
 from holdfast.kit import clock
 from holdfast.kit.db import Database, Transaction
 from holdfast.kit.ids import new_id
+from holdfast.kit.policies import declaration_of
 from tests import builders_identity
 from tests.builders_identity import Person
 from tests.doors import expected
@@ -78,12 +78,12 @@ async def test_what_was_taken_away_a_moment_ago_opens_no_door_to_money_or_staff(
     assert asked >= 30
 
 
-async def test_every_socket_event_is_expected() -> None:
-    is_there = importlib.util.find_spec("holdfast.kernel.realtime") is not None
-    realtime = importlib.import_module("holdfast.kernel.realtime") if is_there else None
-    declared_events = set(getattr(realtime, "SOCKETS", ()))
+async def test_every_socket_declares_the_policy_that_is_expected(app: FastAPI) -> None:
+    sockets = [context for context in iter_route_contexts(app.routes) if not context.methods and context.endpoint]
+    policies = {socket.path: declaration_of(socket.endpoint).policy for socket in sockets if socket.endpoint}
 
-    assert declared_events == expected.SOCKETS.keys(), HOW_TO
+    assert policies
+    assert {path: getattr(policy, "name", None) for path, policy in policies.items()} == expected.SOCKETS, HOW_TO
 
 
 def _browsing(app: FastAPI, person: Person) -> httpx2.AsyncClient:

@@ -15,7 +15,7 @@ from holdfast.kit.ids import new_id
 from tests.doors import expected
 from tests.doors.population import Population, populate
 from tests.doors.rows import digests
-from tests.doors.test_matrix import API, _urls, declared
+from tests.doors.test_matrix import API, declared, urls_of
 
 JSON = "application/json"
 TWO_MEGABYTES = b'{"a": "' + b"x" * 2_000_000 + b'"}'
@@ -83,7 +83,7 @@ async def test_no_body_that_cannot_be_read_does_anything_anywhere(
         if not _reads_json(method, path):
             continue
         route = f"{method} {path}"
-        url, _ = _urls(route, path, population)
+        url, _ = urls_of(route, path, population)
         for body in BODIES:
             headers = {**_as(_let_in(route, policy), population), **body.headers}
             answer = await client.request(method, url, content=body.content, headers=headers)
@@ -156,7 +156,7 @@ async def test_forged_cursors_and_limits_beyond_measure_are_refused_on_every_lis
             continue
         lists += 1
         route = f"GET {path}"
-        url, _ = _urls(route, path, population)
+        url, _ = urls_of(route, path, population)
         url += "&" if "?" in url else "?"
         headers = _as(_let_in(route, policies[route]), population)
         for limit in NO_LIMITS:

@@ -91,7 +91,12 @@ class Settings(BaseSettings):
     """Read once at the start of a process and handed on; never a global."""
 
     model_config = SettingsConfigDict(
-        env_prefix="HOLDFAST_", env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
+        env_prefix="HOLDFAST_",
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
+        hide_input_in_errors=True,
     )
 
     environment: Environment = Field("development", description="production refuses what is unsafe; test moves clocks")
