@@ -6,9 +6,10 @@ listen to it, in one transaction.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -67,6 +68,29 @@ class Fact:
 
     def payload(self) -> dict[str, Any]:
         return {field.name: _plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
+
+
+def kinds() -> list[type[Fact]]:
+    """Every kind of fact that was imported so far, by name and version; those that others are made of are none."""
+    found = {(kind.name(), kind.version): kind for kind in _leaves(Fact)}
+    return [found[key] for key in sorted(found)]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Told:
+    """A fact as the relay hands it on, at its position. `payload`: the fact's fields as JSON says them."""
+
+    id: UUID
+    name: str
+    version: int
+    inventory_id: UUID | None
+    payload: Mapping[str, Any]
+    at: datetime
+    position: int
+
+
+#: Hears a batch of facts in the relay's transaction, and the moment; it only writes what is to be done about them.
+Hearer: TypeAlias = Callable[[Transaction, Sequence[Told], datetime], Awaitable[None]]
 
 
 async def publish(
@@ -158,15 +182,17 @@ def _change(row: sa.Row[Any]) -> Change:
     )
 
 
-async def relay(db: Transaction, *, listeners: Mapping[str, Sequence[str]], now: datetime) -> int:
-    """Order the facts that wait and enqueue a job for each listener; how many facts.
+async def relay(
+    db: Transaction, *, listeners: Mapping[str, Sequence[str]], hearers: Sequence[Hearer] = (), now: datetime
+) -> int:
+    """Order the facts that wait, enqueue a job for each listener and let the hearers hear; how many facts.
 
     `listeners`: fact name -> kinds of job. The payload of the job is the fact's, with `fact_id` and `fact`.
     """
     if db.dialect == "postgresql" and not await db.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(_RELAY_LOCK))):
         return 0
     waiting = await db.all(
-        sa.select(outbox.c.id, outbox.c.kind, outbox.c.payload)
+        sa.select(outbox.c.id, outbox.c.kind, outbox.c.version, outbox.c.inventory_id, outbox.c.payload, outbox.c.at)
         .where(outbox.c.position.is_(None), outbox.c.kind != INVENTORY_CHANGED)
         .order_by(outbox.c.at, outbox.c.id)  # the database's clock: identifiers are made by many
         .limit(RELAY_BATCH_MAX)
@@ -180,10 +206,18 @@ async def relay(db: Transaction, *, listeners: Mapping[str, Sequence[str]], now:
             payload = {**fact.payload, "fact": fact.kind, "fact_id": str(fact.id)}
             await jobs.enqueue(db, kind=kind, key=f"{kind}:{fact.id}", payload=payload, run_at=now)
         _facts.labels(fact.kind).inc()  # every fact passes here once, but for a commit that fails
+    told = [
+        Told(fact.id, fact.kind, fact.version, fact.inventory_id, fact.payload, fact.at, position)
+        for position, fact in enumerate(waiting, start=last + 1)
+    ]
+    for hear in hearers:
+        await hear(db, told, now)
     return len(waiting)
 
 
-async def relay_waiting(database: Database, *, listeners: Mapping[str, Sequence[str]]) -> int:
+async def relay_waiting(
+    database: Database, *, listeners: Mapping[str, Sequence[str]], hearers: Sequence[Hearer] = ()
+) -> int:
     """`relay` in a transaction of its own, where any fact waits; looking costs no writer."""
     async with database.reader() as db:
         if not await db.scalar(
@@ -192,7 +226,7 @@ async def relay_waiting(database: Database, *, listeners: Mapping[str, Sequence[
             return 0
 
     async def relaying(db: Transaction) -> int:
-        return await relay(db, listeners=listeners, now=await clock.moment(db))
+        return await relay(db, listeners=listeners, hearers=hearers, now=await clock.moment(db))
 
     return await database.run(relaying)
 
@@ -208,6 +242,13 @@ async def forget(db: Transaction, *, before: datetime) -> int:
     """Drop what was delivered before that moment (rows stay seven days)."""
     delivered = sa.or_(outbox.c.position.is_not(None), outbox.c.kind == INVENTORY_CHANGED)
     return await db.execute(sa.delete(outbox).where(outbox.c.at < before, delivered))
+
+
+def _leaves(kind: type[Fact]) -> Iterator[type[Fact]]:
+    """Classes that nothing is made of. A class with slots is made twice; the one its module holds is meant."""
+    for below in kind.__subclasses__():
+        if getattr(sys.modules.get(below.__module__), below.__qualname__, None) is below:
+            yield from _leaves(below) if below.__subclasses__() else (below,)
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any plain value

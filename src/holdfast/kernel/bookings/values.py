@@ -150,12 +150,14 @@ class BookingFact(Fact):
 
 @dataclass(frozen=True, slots=True)
 class BookingConfirmed(BookingFact):
+    """A booking is paid for and its places are its own for good; `is_late`: the money came after its time."""
+
     is_late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class BookingExpired(BookingFact):
-    pass
+    """The time to pay for a booking was over and nothing was paid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,7 @@ class BookingCancelled(BookingFact):
 
 @dataclass(frozen=True, slots=True)
 class BookingCompleted(BookingFact):
-    pass
+    """What was booked has taken place."""
 
 
 def fields_of(booking: Booking) -> dict[str, Any]:

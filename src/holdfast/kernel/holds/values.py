@@ -171,6 +171,8 @@ class HoldEnded(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class HoldPlaced(Fact):
+    """Places are kept for somebody until a moment."""
+
     hold_id: UUID
     inventory_id: UUID
     product: str
@@ -179,6 +181,8 @@ class HoldPlaced(Fact):
 
 @dataclass(frozen=True, slots=True)
 class HoldLapsed(Fact):
+    """The time of a hold was over and nothing was paid; told once it is tidied up, the places were free before."""
+
     hold_id: UUID
     inventory_id: UUID
     product: str
@@ -187,6 +191,8 @@ class HoldLapsed(Fact):
 
 @dataclass(frozen=True, slots=True)
 class HoldReleased(Fact):
+    """A hold was given up, by its owner or by staff, before its time was over."""
+
     hold_id: UUID
     inventory_id: UUID
     product: str

@@ -221,12 +221,16 @@ class PlaceOfAnother(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class OccurrenceWasCancelled(Fact):
+    """Its provider cancelled an occurrence; each booking in it ends, and is told of, by a fact of its own."""
+
     inventory_id: UUID
     product: str
 
 
 @dataclass(frozen=True, slots=True)
 class OccurrenceMoved(Fact):
+    """An occurrence starts at another moment than before."""
+
     inventory_id: UUID
     product: str
     starts_at: datetime
@@ -234,5 +238,7 @@ class OccurrenceMoved(Fact):
 
 @dataclass(frozen=True, slots=True)
 class OccurrenceOver(Fact):
+    """An occurrence has ended; it never sells again."""
+
     inventory_id: UUID
     product: str

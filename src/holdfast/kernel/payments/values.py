@@ -133,7 +133,7 @@ class PaymentFact(Fact):
 
 @dataclass(frozen=True, slots=True)
 class PaymentCompleted(PaymentFact):
-    pass
+    """Money came and is of use: its booking is confirmed with it."""
 
 
 @dataclass(frozen=True, slots=True)

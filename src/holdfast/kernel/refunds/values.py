@@ -57,9 +57,9 @@ class RefundFact(Fact):
 
 @dataclass(frozen=True, slots=True)
 class RefundSent(RefundFact):
-    pass
+    """The gateway has paid a refund back."""
 
 
 @dataclass(frozen=True, slots=True)
 class RefundFailed(RefundFact):
-    pass
+    """The gateway will not pay a refund back as it was asked; an admin has to look at it."""
