@@ -24,6 +24,7 @@ HOT = [
 LOOK_UPS = ["booking_references", "gateway_references", "ticket_numbers"]
 #: What carries an inventory and is neither, with the reason.
 OTHERS = {
+    "webhook_deliveries": "one queue for all: written by the relay and its couriers, after the sale",
     "cancellation_quotes": "good for five minutes, written by a person who asks, not by a sale",
     "notifications": "written by a job after the sale, looked for by whom they are for",
     "outbox": "one stream for all: its rows leave with the relay",

@@ -2,7 +2,18 @@
 
 import sqlalchemy as sa
 
-from holdfast.kernel import audit, bookings, holds, inventory, ledger, notifications, payments, refunds, tickets
+from holdfast.kernel import (
+    audit,
+    bookings,
+    holds,
+    inventory,
+    ledger,
+    notifications,
+    payments,
+    refunds,
+    tickets,
+    webhooks,
+)
 from holdfast.kit import checks, clock
 from holdfast.kit.checks import Breach, Check
 from holdfast.kit.db import Database
@@ -17,6 +28,7 @@ CHECKS: tuple[Check, ...] = (
     *ledger.CHECKS,
     *audit.CHECKS,
     *notifications.CHECKS,
+    *webhooks.CHECKS,
 )
 
 

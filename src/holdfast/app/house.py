@@ -15,10 +15,12 @@ from holdfast.kernel.inventory import Clocks
 from holdfast.kernel.payments import Gateway
 from holdfast.kernel.product import Product, Products
 from holdfast.kernel.tickets import TicketKey
+from holdfast.kernel.webhooks import WebhookSettings
 from holdfast.kit import clock, logs, smtp
 from holdfast.kit.db import Database, Reader
 from holdfast.kit.guards import Guards
 from holdfast.kit.letters import ByChannel, FileSender, Sender
+from holdfast.kit.outgoing import Calls
 from holdfast.kit.ratelimit import LocalBucket
 from holdfast.kit.secrets import derive
 from holdfast.kit.sms import SmsSender
@@ -41,6 +43,8 @@ class House:
     sender: Sender
     #: holds a user may ask for: a bucket in this process
     hold_bucket: LocalBucket
+    #: how facts are sent to the programs of providers
+    webhooks: WebhookSettings
     is_database_ours: bool = field(default=True)
 
     async def close(self) -> None:
@@ -78,6 +82,11 @@ def build(
         ticket_keys=tuple(TicketKey.from_seed(derive(secret, "tickets")) for secret in settings.secrets),
         sender=sender or _sender(settings),
         hold_bucket=LocalBucket(rate=settings.holds_per_user_and_minute / 60, burst=settings.holds_per_user_and_minute),
+        webhooks=WebhookSettings(
+            secrets=settings.secrets,
+            endpoints_max=settings.webhook_endpoints_max,
+            calls=Calls(are_private_allowed=settings.webhook_private_addresses),
+        ),
         is_database_ours=database is None,
     )
 

@@ -30,6 +30,7 @@ from holdfast.kernel.product import Product
 from holdfast.kernel.realtime import api as realtime_api
 from holdfast.kernel.reports import api as reports_api
 from holdfast.kernel.tickets import api as tickets_api
+from holdfast.kernel.webhooks import api as webhooks_api
 from holdfast.kit import http, openapi, problems
 from holdfast.kit.db import Database
 from holdfast.kit.headers import networks
@@ -50,6 +51,7 @@ SHARED = (
     audit_api.router,
     reports_api.router,
     notifications_api.router,
+    webhooks_api.router,
 )
 
 
@@ -127,6 +129,7 @@ def _hand_over(app: FastAPI, ours: House) -> None:
     app.state.ticket_keys = ours.ticket_keys
     app.state.return_addresses = ours.settings.return_addresses
     app.state.hold_bucket = ours.hold_bucket
+    app.state.webhooks = ours.webhooks
     app.state.has_unfinished_business = house.unfinished_business
     app.state.hub = realtime.Hub(
         ours.database,

@@ -148,6 +148,11 @@ class Settings(BaseSettings):
     sockets_max: int = Field(5_000, ge=1, description="sockets that one process keeps open")
     sockets_per_address_max: int = Field(100, ge=1, description="sockets from one caller's address")
 
+    webhook_endpoints_max: int = Field(10, ge=1, le=1_000, description="webhook endpoints that one provider may have")
+    webhook_private_addresses: bool = Field(
+        default=False, description="webhooks may go to http:// and to this machine and its network, to try them out"
+    )
+
     bcrypt_cost: int = Field(12, ge=4, le=16, description="of passwords; each step doubles the time of a sign-in")
     holds_per_user_and_minute: int = Field(30, ge=1, description="holds that one account may ask for")
     sign_ins_per_account: int = Field(10, ge=1, description="tries to sign in to one account within the window")
@@ -247,6 +252,7 @@ class Settings(BaseSettings):
                 and urlsplit(self.sms_url).scheme != "https"
                 and urlsplit(self.sms_url).hostname not in _THIS_MACHINE
             ),
+            "HOLDFAST_WEBHOOK_PRIVATE_ADDRESSES lets providers call into this network": self.webhook_private_addresses,
             "HOLDFAST_DEMO_FAST lets bookings end ten times too early": self.demo_fast,
             "HOLDFAST_TEST_WITHOUT leaves guards out": bool(self.test_without),
             "HOLDFAST_PUBLIC_URL is plain http and no HOLDFAST_TRUSTED_PROXIES are named": (

@@ -17,7 +17,7 @@ from uuid import UUID
 import structlog
 
 from holdfast.app.house import House
-from holdfast.kernel import audit, checkout, identity, notifications, refunds
+from holdfast.kernel import audit, checkout, identity, notifications, refunds, webhooks
 from holdfast.kernel.checkout import tasks as checkout_tasks
 from holdfast.kernel.identity import tasks as identity_tasks
 from holdfast.kernel.notifications import tasks as notification_tasks
@@ -39,6 +39,7 @@ TIDY_SECONDS = 86_400
 OUTBOX_KEPT = timedelta(days=7)
 ORIGINS_KEPT = timedelta(days=90)
 NOTIFICATIONS_KEPT = timedelta(days=365)
+WEBHOOK_DELIVERIES_KEPT = timedelta(days=30)
 
 log = structlog.get_logger("holdfast.worker")
 
@@ -58,6 +59,7 @@ async def run(house: House, stop: asyncio.Event) -> None:
     worker_id = new_id()
     pulse = Chore("beat", beats.EVERY_SECONDS, partial(beat, house.database, worker_id))
     chores = [asyncio.create_task(_again(chore, stop)) for chore in [pulse, *chores_of(house)]]
+    courier = asyncio.create_task(webhooks.Courier(house.database, house.webhooks).run(stop))
     todo, listeners = handlers(house), listening(house.products)
     while not stop.is_set():
         try:
@@ -68,7 +70,7 @@ async def run(house: House, stop: asyncio.Event) -> None:
         else:
             if not done:
                 await _rest(stop, IDLE_SECONDS)
-    await asyncio.gather(*chores)
+    await asyncio.gather(*chores, courier)
     with contextlib.suppress(Error):  # the database may be away; a silent worker is taken for dead soon enough
         await house.database.run(lambda db: beats.leave(db, worker_id))
     log.info("worker_stopped")
@@ -76,15 +78,16 @@ async def run(house: House, stop: asyncio.Event) -> None:
 
 async def once(database: Database, todo: Mapping[str, Handler], listeners: Mapping[str, Sequence[str]]) -> int:
     """Relay what waits and do what is due; how much that was. Both look first: an idle worker locks nothing."""
-    relayed = await outbox.relay_waiting(database, listeners=listeners)
+    relayed = await outbox.relay_waiting(database, listeners=listeners, hearers=(webhooks.hear,))
     return relayed + await jobs.run_due(database, todo)
 
 
 async def drain(house: House, *, rounds_max: int = 200) -> None:
     """Relay and work until nothing is due: for tests and for a tidy end of a seed."""
     todo, listeners = handlers(house), listening(house.products)
+    courier = webhooks.Courier(house.database, house.webhooks)
     for _ in range(rounds_max):
-        if not await once(house.database, todo, listeners):
+        if not await once(house.database, todo, listeners) + await courier.deliver_due():
             return
 
 
@@ -174,6 +177,7 @@ async def tidy(database: Database) -> dict[str, int]:
             "outbox": await outbox.forget(db, before=now - OUTBOX_KEPT),
             "activity_origins": await audit.forget_origins(db, before=now - ORIGINS_KEPT),
             "notifications": await notifications.forget(db, before=now - NOTIFICATIONS_KEPT),
+            "webhook_deliveries": await webhooks.forget(db, before=now - WEBHOOK_DELIVERIES_KEPT),
             "rate_limits": await ratelimit.forget(db, now),
         }
 
