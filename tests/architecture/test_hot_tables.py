@@ -24,6 +24,7 @@ HOT = [
 LOOK_UPS = ["booking_references", "gateway_references", "ticket_numbers"]
 #: What carries an inventory and is neither, with the reason.
 OTHERS = {
+    "complaints": "written by a person who writes sentences, not by a sale",
     "webhook_deliveries": "one queue for all: written by the relay and its couriers, after the sale",
     "cancellation_quotes": "good for five minutes, written by a person who asks, not by a sale",
     "notifications": "written by a job after the sale, looked for by whom they are for",

@@ -5,6 +5,7 @@ import sqlalchemy as sa
 from holdfast.kernel import (
     audit,
     bookings,
+    complaints,
     holds,
     inventory,
     ledger,
@@ -28,6 +29,7 @@ CHECKS: tuple[Check, ...] = (
     *ledger.CHECKS,
     *audit.CHECKS,
     *notifications.CHECKS,
+    *complaints.CHECKS,
     *webhooks.CHECKS,
 )
 

@@ -22,6 +22,7 @@ from holdfast.gateways.sandbox import SandboxSettings, create_sandbox, running
 from holdfast.kernel import identity, realtime
 from holdfast.kernel.audit import api as audit_api
 from holdfast.kernel.checkout import api as checkout_api
+from holdfast.kernel.complaints import api as complaints_api
 from holdfast.kernel.identity import api as identity_api
 from holdfast.kernel.inventory import api as inventory_api
 from holdfast.kernel.notifications import api as notifications_api
@@ -51,6 +52,7 @@ SHARED = (
     audit_api.router,
     reports_api.router,
     notifications_api.router,
+    complaints_api.router,
     webhooks_api.router,
 )
 
