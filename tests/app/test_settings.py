@@ -118,6 +118,7 @@ def test_production_refuses_the_sandbox_and_letters_in_files() -> None:
         ({"secret": "short"}, "fewer than 32 characters"),
         ({"secret": "ab" * 20}, "repeats itself"),
         ({"demo_fast": True}, "HOLDFAST_DEMO_FAST"),
+        ({"webhook_private_addresses": True}, "HOLDFAST_WEBHOOK_PRIVATE_ADDRESSES"),
         ({"public_url": "http://tickets.example"}, "plain http"),
         ({"public_url": None}, "plain http"),
         ({**SMTP, "smtp_security": "none"}, "HOLDFAST_SMTP_SECURITY is none"),

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -10,6 +12,7 @@ import sqlalchemy as sa
 
 from holdfast.app import check as checking
 from holdfast.kernel.audit.models import activity_logs
+from holdfast.kernel.bookings import BookingConfirmed
 from holdfast.kernel.holds import HoldPlaced
 from holdfast.kernel.identity import Provider
 from holdfast.kernel.webhooks import (
@@ -469,3 +472,31 @@ async def _until(is_so: Callable[[], bool], seconds: float = 15.0) -> None:
     async with asyncio.timeout(seconds):
         while not is_so():  # noqa: ASYNC110 - it is a receiver's list that grows
             await asyncio.sleep(0.02)
+
+
+async def test_the_receiver_of_the_documentation_verifies_what_is_sent_and_does_it_once(
+    database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "webhooks.md").read_text()
+    sample: dict[str, Any] = {}
+    exec(page.split("```python\n")[1].split("```")[0], sample)  # noqa: S102 - it is ours, and it is what is tested
+    async with receiving() as receiver:
+        mine = await endpoint(database, receiver.url)
+        secret = await secret_of(database, mine.id)
+        booking_id = new_id()
+        await publish(database, BookingConfirmed(booking_id, new_id(), new_id(), "toy", None))
+        await tell(database)
+    headers, body = receiver.got[0]
+    seen_before: set[str] = set()
+
+    answers = [
+        sample["receive"](headers, body, secret, seen_before),
+        sample["receive"](headers, body, secret, seen_before),
+        sample["receive"](headers, body + b" ", secret, seen_before),
+        sample["receive"]({}, body, secret, seen_before),
+    ]
+
+    assert answers == [204, 204, 401, 401]
+    assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("confirmed")] == [
+        f"confirmed: {booking_id}"
+    ]

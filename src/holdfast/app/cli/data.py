@@ -1,4 +1,4 @@
-"""holdfast migrate, seed, check, ledger, openapi, schema, errors: what is done to a database, and what is read."""
+"""holdfast migrate, seed, check, ledger, and the pages made from the program: openapi, schema, errors, facts."""
 
 import asyncio
 from pathlib import Path
@@ -9,6 +9,7 @@ import typer
 
 from holdfast.app import check as checking
 from holdfast.app import schema as schema_page
+from holdfast.app import facts as telling
 from holdfast.app import seed as seeding
 from holdfast.app.cli.opening import settings_for, work
 from holdfast.app.cli.screen import DatabaseUrl, Json, Screen
@@ -27,7 +28,7 @@ from holdfast.kit.money import Money
 
 
 def add_to(app: typer.Typer) -> None:
-    for command in (migrate, seed, check, openapi, schema, errors):
+    for command in (migrate, seed, check, openapi, schema, errors, facts):
         app.command()(command)
     app.command("new-epoch")(new_epoch)
     app.command("ledger")(show_ledger)
@@ -152,6 +153,11 @@ def openapi(*, json: Json = False) -> None:
         Screen(is_json=True).value(app.openapi())
     else:
         typer.echo(_readable(app.openapi()))
+
+
+def facts() -> None:
+    """Print the page of facts that webhooks tell of: docs/facts.md."""
+    typer.echo(telling.page(), nl=False)
 
 
 def schema() -> None:
