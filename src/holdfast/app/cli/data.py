@@ -8,8 +8,8 @@ import sqlalchemy as sa
 import typer
 
 from holdfast.app import check as checking
-from holdfast.app import schema as schema_page
 from holdfast.app import facts as telling
+from holdfast.app import schema as schema_page
 from holdfast.app import seed as seeding
 from holdfast.app.cli.opening import settings_for, work
 from holdfast.app.cli.screen import DatabaseUrl, Json, Screen
