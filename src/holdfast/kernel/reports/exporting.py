@@ -29,6 +29,7 @@ EXPORTS: Mapping[str, Export] = {
     "booking_references": Export(None),
     "bookings": Export("updated_at"),
     "cancellations": Export("updated_at", personal=frozenset({"reason"})),
+    "complaints": Export("updated_at", personal=frozenset({"note", "subject", "text"})),
     "counters": Export(None),
     "gateway_events": Export("received_at", hidden=frozenset({"body"})),
     "holds": Export("placed_at", hidden=frozenset({"digest", "key"})),
@@ -47,6 +48,8 @@ EXPORTS: Mapping[str, Export] = {
     "refunds": Export("updated_at"),
     "tickets": Export("updated_at", hidden=frozenset({"nonce"})),
     "user_roles": Export("granted_at"),
+    "webhook_deliveries": Export("updated_at"),
+    "webhook_endpoints": Export("updated_at", hidden=frozenset({"former_secret", "secret"})),
     "users": Export(
         "updated_at",
         hidden=frozenset({"password_hash"}),

@@ -1,12 +1,12 @@
-"""complaints: revision 0006, after 0005."""
+"""complaints: revision 0008, after 0007."""
 
 import sqlalchemy as sa
 from alembic import op
 
 from holdfast.kit.db import Id, Moment
 
-revision = "0006"
-down_revision = "0005"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

@@ -1,12 +1,12 @@
-"""webhooks: revision 0005, after 0004."""
+"""webhooks: revision 0007, after 0006."""
 
 import sqlalchemy as sa
 from alembic import op
 
 from holdfast.kit.db import Id, Json, Moment
 
-revision = "0005"
-down_revision = "0004"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
