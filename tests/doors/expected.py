@@ -36,6 +36,7 @@ POLICIES: Mapping[str, frozenset[str]] = {
     "admin": ADMIN,
     "staff": ADMIN | MEMBERS | RIVALS | {"operator"},
     "scanner": ADMIN | MEMBERS - {"provider's finance"} | RIVALS,
+    "reports": ADMIN | MANAGERS | {"provider's finance"} | RIVALS,
 }
 
 
@@ -79,6 +80,7 @@ BEHIND: Mapping[str, Behind] = {
     "POST /api/v1/payments/simulate/{session_id}": _OWN,
     "POST /api/v1/admin/reservations/{reservation_id}/release": _ADMIN,
     "POST /api/v1/admin/refunds/{refund_id}/retry": _ADMIN,
+    "GET /api/v1/admin/export/{table}.jsonl": _ADMIN,
     "GET /api/v1/tickets/{ticket_id}": _READ_BOOKING,
     "GET /api/v1/tickets/{ticket_id}/download": _READ_BOOKING,
     "GET /api/v1/tickets/{ticket_id}/qr.svg": _READ_BOOKING,
@@ -141,6 +143,7 @@ FRESH: Mapping[str, tuple[str, int]] = {
     "admin": ("role", 403),
     "staff": ("membership", 403),
     "scanner": ("membership", 403),
+    "reports": ("membership", 403),
     "payer": ("account", 401),
     "account_owner": ("account", 401),
 }

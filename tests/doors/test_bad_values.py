@@ -234,10 +234,14 @@ async def test_the_things_of_another_named_in_a_body_are_as_absent_as_nobodys(de
             new = {"origin_city": "A", "destination_city": "B", "distance_km": 1, "estimated_duration_minutes": 1}
             body = {**new, "provider_id": provider_id}
             told.append(await desk.refuses(rival, "POST /bus/routes", body, 404, "provider_not_found"))
+        for report in ("finance", "sales", "occupancy"):
+            for provider_id in (str(line.provider.id), str(new_id())):
+                request = f"GET /reports/{report}?provider_id={provider_id}"
+                told.append(await desk.refuses(rival, request, None, 404, "provider_not_found"))
 
     bodies = [{**problem, "instance": None} for problem in told]
     assert bodies[:2] == bodies[2:4]
-    assert bodies[4] == bodies[5]
+    assert all(problem == bodies[4] for problem in bodies[5:])
 
 
 async def test_an_amount_that_is_not_the_price_is_refused(desk: Desk) -> None:
