@@ -149,7 +149,7 @@ def _statuses(method: str, context: RouteContext, declared: Declaration, queried
         statuses |= {400, 412, 428}
     if declared.may_conflict:
         statuses.add(409)
-    if "cursor" in queried:
+    if queried & {"cursor", "since"}:
         statuses.add(400)
     return statuses
 

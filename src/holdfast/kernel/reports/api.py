@@ -31,6 +31,9 @@ router = Router(tags=["reports"])
 READING = ("owner", "manager", "finance")
 DAYS_DEFAULT = 30
 EXPORT_ROWS_MAX = 100_000
+#: What is answered besides JSON, as the API's description says it.
+_SHEET: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
+_LINES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/jsonl": {"schema": {"type": "string"}}}}}
 
 #: Admins, and those of a provider who see its money; of which one, the query says.
 reader = audit.policy(
@@ -50,7 +53,7 @@ class ReportNotYours(Forbidden):
     """Your role at this provider does not include its reports."""
 
 
-@router.get("/reports/finance", response_model=schemas.FinanceReport)
+@router.get("/reports/finance", response_model=schemas.FinanceReport, responses=_SHEET)
 @allow(reader)
 async def finance_report(
     *,
@@ -71,7 +74,7 @@ async def finance_report(
     return _answer(report, report.accounts, schemas.AccountView, format=format, name="finance", period=period)
 
 
-@router.get("/reports/sales", response_model=schemas.SalesReport)
+@router.get("/reports/sales", response_model=schemas.SalesReport, responses=_SHEET)
 @allow(reader)
 async def sales_report(
     *,
@@ -93,7 +96,7 @@ async def sales_report(
     return _answer(report, report.rows, schemas.SalesRow, format=format, name="sales", period=period)
 
 
-@router.get("/reports/occupancy", response_model=schemas.OccupancyReport)
+@router.get("/reports/occupancy", response_model=schemas.OccupancyReport, responses=_SHEET)
 @allow(reader)
 async def occupancy_report(
     *,
@@ -115,7 +118,7 @@ async def occupancy_report(
     return _answer(report, report.rows, schemas.OccupancyRow, format=format, name="occupancy", period=period)
 
 
-@router.get("/admin/export/{table}.jsonl", response_class=StreamingResponse)
+@router.get("/admin/export/{table}.jsonl", response_class=StreamingResponse, responses=_LINES)
 @allow(admin)
 async def export_table(
     *,
