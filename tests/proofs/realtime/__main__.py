@@ -35,13 +35,13 @@ from tests.journeys.calls import Json, Line, eventually
 from tests.journeys.sites import Site
 from tests.journeys.world import World, open_world
 from tests.proofs.realtime.measuring import Held, Lapses, Spread, delays, lapses
-from tests.proofs.realtime.shopping import PEOPLE_A_CLIENT, Shopper
+from tests.proofs.realtime.shopping import PEOPLE_A_CLIENT, Diary, Shopper
 from tests.proofs.realtime.site import SERVERS, processor_seconds, proving_site
 from tests.proofs.realtime.sockets import Wish, shown
 
 ROWS = 40  # 161 seats
-#: At the site's pace a tenth of it: 18 s, of which the last 12 are too late to begin to pay.
-HOLD_SECONDS = 180
+#: At the site's pace a tenth of it: 24 s, of which the last 12 are too late to begin to pay.
+HOLD_SECONDS = 240
 LAPSE_SECONDS_MAX = 60.0
 LOST = 0.3
 DEAF = 6
@@ -73,7 +73,7 @@ class Outcome:
     unequal: int
     deaf_gone_after: Sequence[float | None]
     processor: float | None
-    done: Counter[str]
+    diary: Diary
 
     def failures(self, *, p99_ms: float) -> list[str]:
         """What is not as promised, in words."""
@@ -159,7 +159,7 @@ async def prove(site: Site, world: World, part: Part, asked: argparse.Namespace)
     people = await world.crowd(asked.clients * PEOPLE_A_CLIENT)
     urls = [f"{site.urls[number % SERVERS]}/ws/schedules/{line.id}/seats" for number in range(asked.sockets)]
     urls = [url.replace("http", "ws", 1) for url in urls]
-    done: Counter[str] = Counter()
+    diary = Diary()
     async with contextlib.AsyncExitStack() as stack:
         watchers = [
             await stack.enter_async_context(
@@ -169,7 +169,7 @@ async def prove(site: Site, world: World, part: Part, asked: argparse.Namespace)
         ]
         used, began = processor_seconds(site), time.monotonic()
         shoppers = [
-            Shopper(world, line, people[at :: asked.clients], seed=at, done=done) for at in range(asked.clients)
+            Shopper(world, line, people[at :: asked.clients], seed=at, diary=diary) for at in range(asked.clients)
         ]
         await asyncio.gather(*(shopper.shop(until=began + asked.seconds) for shopper in shoppers))
         now_used, lasted = processor_seconds(site), time.monotonic() - began
@@ -191,7 +191,7 @@ async def prove(site: Site, world: World, part: Part, asked: argparse.Namespace)
         unequal=unequal,
         deaf_gone_after=gone,
         processor=None if used is None or now_used is None else (now_used - used) / lasted,
-        done=done,
+        diary=diary,
     )
 
 
@@ -308,7 +308,11 @@ def show(outcomes: Sequence[Outcome]) -> None:
     say("lapses: times that a client saw one, ms after its moment; servers: share of one core, both together")
     for each in outcomes:
         gone = ", ".join("never" if after is None else f"{after:.0f} s" for after in each.deaf_gone_after)
-        say(f"{each.part.name}: {dict(each.done)}" + (f"; let go after {gone}" if gone else ""))
+        asking = Spread.of(each.diary.asking)
+        words = ", ".join(f"{count} {what}" for what, count in each.diary.done.most_common())
+        say(f"{each.part.name}: {words}; asking for seats took {asking.p50:.0f} ms (p99 {asking.p99:.0f})")
+        if gone:
+            say(f"  who never read was let go after {gone}")
 
 
 async def run(site: Site, asked: argparse.Namespace) -> int:

@@ -62,7 +62,10 @@ def delays(commits: Mapping[int, float], learned: Sequence[tuple[int, float]]) -
 
 
 def lapses(holds: Iterable[Held], freed: Sequence[Sequence[tuple[str, float]]]) -> Lapses:
-    """Compare what lapsed with when each client (a list of `freed`) showed the seat as free."""
+    """Compare what lapsed with when each client (a list of `freed`) showed the seat as free.
+
+    Where the seat was taken again before a client was told, it was late by at least the time until then.
+    """
     by_seat: dict[str, list[Held]] = {}
     for hold in sorted(holds, key=lambda hold: hold.placed_at):
         by_seat.setdefault(hold.seat, []).append(hold)
@@ -80,8 +83,12 @@ def lapses(holds: Iterable[Held], freed: Sequence[Sequence[tuple[str, float]]]) 
                 seen = [at for at in times.get(seat, ()) if hold.placed_at + TAKEN_AGAIN_WITHIN < at < ends]
                 early += sum(at < hold.expires_at - CLOCK_SLACK for at in seen)
                 first = bisect_left(seen, hold.expires_at - CLOCK_SLACK)
-                unseen += first == len(seen)
-                late += [at - hold.expires_at for at in seen[first : first + 1]]
+                if first < len(seen):
+                    late.append(seen[first] - hold.expires_at)
+                elif following is not None:
+                    late.append(ends - hold.expires_at)  # at least: somebody else had it before this client was told
+                else:
+                    unseen += 1
     return Lapses(Spread.of(late), early, unseen)
 
 

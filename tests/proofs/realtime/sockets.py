@@ -81,7 +81,7 @@ def seq_of(position: str) -> int:
 async def main() -> None:
     wish = Wish(**json.loads(await _line()))
     dice = random.Random(wish.seed)
-    is_lossy = wish.lost > 0
+    is_lossy = False  # until everybody watches: before anything happens only a heartbeat tells what was lost
 
     def loses(_message: dict[str, Any]) -> bool:
         return is_lossy and dice.random() < wish.lost
@@ -97,6 +97,7 @@ async def main() -> None:
             await asyncio.gather(*(client.has_snapshot.wait() for client in opening))
         deaf = [Deaf(wish.urls[number], is_greedy=number % 2 == 0) for number in range(wish.deaf)]
         tasks += [group.create_task(each.run()) for each in deaf]
+        is_lossy = wish.lost > 0
         _say({"ready": len(clients)})
         while (word := await _line()) != "end":
             is_lossy = is_lossy and word != "heal"

@@ -33,13 +33,21 @@ def test_a_lapse_is_late_by_the_time_until_its_seat_is_shown_as_free() -> None:
 
 
 def test_a_lapse_that_is_shown_before_its_moment_or_never_is_counted() -> None:
-    held = [Held("1A", 10.0, 20.0, is_lapsed=True), Held("1A", 30.0, 40.0, is_lapsed=True)]
+    early, unseen = Held("1A", 10.0, 20.0, is_lapsed=True), Held("1B", 10.0, 20.0, is_lapsed=True)
 
-    found = lapses(held, [[("1A", 19.9), ("1A", 40.1)]])
+    found = lapses([early, unseen], [[("1A", 19.9), ("1A", 20.1)]])
 
     assert (found.early, found.unseen) == (1, 1)
     assert found.late.count == 1
     assert found.late.most == pytest.approx(100)
+
+
+def test_a_lapse_that_the_next_buyer_saw_before_its_watchers_is_late_by_that_long_at_least() -> None:
+    held = [Held("1A", 10.0, 20.0, is_lapsed=True), Held("1A", 22.0, 40.0, is_lapsed=False)]
+
+    found = lapses(held, [[]])
+
+    assert (found.late.count, found.late.most, found.unseen) == (1, 2000, 0)
 
 
 @pytest.mark.parametrize(
