@@ -12,6 +12,7 @@ from holdfast.kernel.inventory.actions import (
     set_state,
     use_layout,
 )
+from holdfast.kernel.inventory.archive import archive, count_ended, empty, ended, unemptied
 from holdfast.kernel.inventory.checks import CHECKS
 from holdfast.kernel.inventory.claims import Claim, ClaimLost
 from holdfast.kernel.inventory.queries import (
@@ -77,9 +78,13 @@ __all__ = [
     "Turn",
     "add",
     "add_layout",
+    "archive",
     "capacities",
     "claims",
     "claims_with_ends",
+    "count_ended",
+    "empty",
+    "ended",
     "find",
     "find_by_serial",
     "find_many",
@@ -97,5 +102,6 @@ __all__ = [
     "slot_states",
     "slots_of_holds",
     "turn",
+    "unemptied",
     "use_layout",
 ]

@@ -86,6 +86,15 @@ _sold_out_wrongly = sa.select(
     )
 )
 
+
+def _of_what_is_emptied(table: sa.Table) -> sa.Select[tuple[object, ...]]:
+    return (
+        sa.select(table.c.inventory_id, table.c.slot)
+        .join(inventories, inventories.c.id == table.c.inventory_id)
+        .where(inventories.c.emptied_at.is_not(None))
+    )
+
+
 _stream = (
     sa.select(
         outbox.c.inventory_id,
@@ -123,6 +132,8 @@ CHECKS = (
     Check(2, "quantity_claimed_without_counter", _uncounted),
     Check(2, "sold_is_not_what_is_claimed_for_good", _sold_not_the_claims),
     Check(2, "sold_out_wrongly", _sold_out_wrongly),
+    Check(4, "claim_of_what_is_archived", _of_what_is_emptied(claims)),
+    Check(4, "quantity_of_what_is_archived", _of_what_is_emptied(quantity_claims)),
     Check(
         8,
         "inventory_state_not_logged",

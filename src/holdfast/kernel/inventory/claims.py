@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from holdfast.kernel.inventory.models import claims, counters, quantity_claims
 from holdfast.kernel.inventory.turns import Turn
+from holdfast.kernel.inventory.values import SalesClosed
 from holdfast.kit.errors import Conflict
 
 Kind = Literal["sale", "block"]
@@ -62,6 +63,7 @@ async def take(
     """Claim slots that are free, lapsed, this hold's own, or of the holds `instead_of`; ClaimLost if any is not."""
     if not slots:
         return
+    _refuse_archived(turn)
     guards = turn.db.database.guards
     # Sorted, so that two transactions that want the same slots never wait for each other in a circle.
     ordered = sorted(slots) if guards.stands("sorted") else list(slots)
@@ -121,6 +123,8 @@ async def take_quantities(
 
     `capacities`: what a slot offers while no row of `counters` says otherwise. Lapsed claims are given back first.
     """
+    if wanted:
+        _refuse_archived(turn)
     for slot in sorted(wanted):
         await _ensure_counter(turn, slot, capacity=capacities[slot])
         await _give_back_lapsed(turn, slot, except_hold=hold_id)
@@ -237,6 +241,12 @@ def count_sold(turn: Turn, *, more: int) -> None:
     elif state == "sold_out" and sold < turn.inventory.capacity:
         state = "on_sale"
     turn.set(sold=sold, state=state)
+
+
+def _refuse_archived(turn: Turn) -> None:
+    """What is archived never sells again (spec, kernel 11)."""
+    if turn.inventory.archived_at is not None:
+        raise SalesClosed(turn.inventory.state)
 
 
 def _counter(turn: Turn, slot: int) -> sa.ColumnElement[bool]:

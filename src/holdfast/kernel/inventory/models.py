@@ -46,19 +46,37 @@ inventories = sa.Table(
     sa.Column("seq", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("capacity", sa.Integer, nullable=False, server_default="0"),
     sa.Column("sold", sa.Integer, nullable=False, server_default="0"),
+    #: Over, with no money pending: it never sells again, its claims are on their way out, its items keep their slots.
     sa.Column("archived_at", Moment),
+    #: The last of its claims is gone.
+    sa.Column("emptied_at", Moment),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("updated_at", Moment, nullable=False),
     one_of("state", STATES),
     sa.CheckConstraint("ends_at >= starts_at", name="ends_after_start"),
     sa.CheckConstraint("sold >= 0 AND sold <= capacity", name="sold_within_capacity"),
     sa.CheckConstraint("version > 0 AND seq >= 0", name="counted_up"),
+    sa.CheckConstraint("archived_at IS NULL OR state IN ('over', 'cancelled')", name="archived_sells_no_more"),
+    sa.CheckConstraint("emptied_at IS NULL OR archived_at IS NOT NULL", name="emptied_is_archived"),
     sa.UniqueConstraint("product", "occurrence_id"),
     sa.Index(
         "ix_inventories_ends_at",
         "ends_at",
         postgresql_where=sa.text("state IN ('draft', 'on_sale', 'sold_out', 'closed')"),
         sqlite_where=sa.text("state IN ('draft', 'on_sale', 'sold_out', 'closed')"),
+    ),
+    sa.Index(
+        "ix_inventories_to_archive",
+        "ends_at",
+        "id",
+        postgresql_where=sa.text("archived_at IS NULL AND state IN ('over', 'cancelled')"),
+        sqlite_where=sa.text("archived_at IS NULL AND state IN ('over', 'cancelled')"),
+    ),
+    sa.Index(
+        "ix_inventories_to_empty",
+        "archived_at",
+        postgresql_where=sa.text("archived_at IS NOT NULL AND emptied_at IS NULL"),
+        sqlite_where=sa.text("archived_at IS NOT NULL AND emptied_at IS NULL"),
     ),
 )
 

@@ -1,5 +1,6 @@
 """Read what is for sale, and what is taken of it at a moment."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -7,6 +8,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from holdfast.kernel.inventory import archived
 from holdfast.kernel.inventory.models import claims, counters, inventories, layouts, quantity_claims
 from holdfast.kernel.inventory.values import (
     Inventory,
@@ -96,13 +98,20 @@ def _place(data: Mapping[str, Any]) -> Place:
 async def slot_states(
     db: Reader, inventory_id: UUID, *, now: datetime, slots: Iterable[int] | None = None
 ) -> dict[int, SlotState]:
-    """The exclusive slots that are not free at that moment; a claim whose moment has passed is free at once."""
+    """The exclusive slots that are not free at that moment; a claim whose moment has passed is free at once.
+
+    Of what is archived, those that were sold to the last; so in all that follows.
+    """
     statement = sa.select(claims.c.slot, claims.c.kind, claims.c.expires_at).where(
         claims.c.inventory_id == inventory_id, sa.or_(claims.c.expires_at.is_(None), claims.c.expires_at > now)
     )
-    if slots is not None:
-        statement = statement.where(claims.c.slot.in_(list(slots)))
-    return {row.slot: _state(row.kind, row.expires_at) for row in await db.all(statement)}
+    wanted = None if slots is None else set(slots)
+    if wanted is not None:
+        statement = statement.where(claims.c.slot.in_(wanted))
+    found = {row.slot: _state(row.kind, row.expires_at) for row in await db.all(statement)}
+    if not found and inventory_id in (kept := await archived.sold(db, [inventory_id])):
+        return {slot: "sold" for slot in kept[inventory_id].slots if wanted is None or slot in wanted}
+    return found
 
 
 async def claims_with_ends(
@@ -117,6 +126,12 @@ async def claims_with_ends(
             quantity_claims.c.inventory_id == inventory_id
         )
     )
+    if not exclusive and not counted and inventory_id in (kept := await archived.sold(db, [inventory_id])):
+        sold = kept[inventory_id]
+        return (
+            [(slot, "sold", None) for slot in sold.slots],
+            [(slot, quantity, None) for (slot, _), quantity in sold.quantities.items()],
+        )
     return (
         [(row.slot, _state(row.kind, row.expires_at), row.expires_at) for row in exclusive],
         [(row.slot, row.quantity, row.expires_at) for row in counted],
@@ -137,6 +152,10 @@ async def slots_of_holds(db: Reader, inventory_id: UUID, hold_ids: Sequence[UUID
             )
         )
         found |= {row.slot: row.hold_id for row in rows}
+    if not found and inventory_id in (kept := await archived.sold(db, [inventory_id])):
+        sold = kept[inventory_id]
+        all_slots = {**sold.slots, **dict(sold.quantities.keys())}
+        return {slot: hold_id for slot, hold_id in all_slots.items() if hold_id in hold_ids}
     return found
 
 
@@ -150,7 +169,8 @@ async def occupied_slots(db: Reader, inventory_ids: Sequence[UUID], *, now: date
     taken: dict[UUID, list[int]] = {inventory_id: [] for inventory_id in inventory_ids}
     for row in rows:
         taken[row.inventory_id].append(row.slot)
-    return taken
+    kept = await archived.sold(db, [inventory_id for inventory_id, slots in taken.items() if not slots])
+    return taken | {inventory_id: list(sold.slots) for inventory_id, sold in kept.items()}
 
 
 async def quantities_taken(db: Reader, inventory_id: UUID, *, now: datetime) -> dict[int, int]:
@@ -163,7 +183,11 @@ async def quantities_taken(db: Reader, inventory_id: UUID, *, now: datetime) -> 
         )
         .group_by(quantity_claims.c.slot)
     )
-    return {row.slot: int(row.quantity) for row in rows}
+    taken = Counter({row.slot: int(row.quantity) for row in rows})
+    if not taken and inventory_id in (kept := await archived.sold(db, [inventory_id])):
+        for (slot, _), quantity in kept[inventory_id].quantities.items():
+            taken[slot] += quantity
+    return dict(taken)
 
 
 async def capacities(db: Reader, inventory_id: UUID) -> dict[int, int]:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from holdfast.kernel.inventory.models import inventories
 from holdfast.kernel.inventory.queries import inventory_of
-from holdfast.kernel.inventory.values import Inventory, InventoryNotFound, SlotState
+from holdfast.kernel.inventory.values import Inventory, InventoryNotFound, SalesClosed, SlotState
 from holdfast.kit import clock, outbox
 from holdfast.kit.db import Transaction
 from holdfast.kit.outbox import Fact
@@ -41,8 +41,10 @@ class Turn:
         self.states.update(dict.fromkeys(slots, (state, until)))
 
     def set(self, **columns: Any) -> None:  # noqa: ANN401 - columns of inventories, by name
-        """Change columns of the inventory with the turn."""
+        """Change columns of the inventory with the turn. SalesClosed where it is archived: nothing of it changes."""
         assert columns.keys() <= _COLUMNS
+        if self.inventory.archived_at is not None:
+            raise SalesClosed(self.inventory.state)
         self.values.update(columns)
         as_value = {name: value for name, value in columns.items() if name not in {"terms", "limits"}}
         self.inventory = replace(self.inventory, **as_value)
