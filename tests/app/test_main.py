@@ -17,6 +17,7 @@ import holdfast
 from holdfast.app import health, house, worker
 from holdfast.app.main import create_app
 from holdfast.app.settings import Settings, UnfitForProductionError
+from holdfast.kernel import retention
 from holdfast.kernel.holds import HoldPlaced
 from holdfast.kit import clock, http, outbox
 from holdfast.kit.db import Database
@@ -291,4 +292,4 @@ async def test_nobody_is_unfinished_who_has_nothing(database: Database) -> None:
     person = await sign_up(database)
 
     async with database.reader() as db:
-        assert await house.unfinished_business(db, person.id) == []
+        assert await retention.unfinished_business(db, person.id) == []

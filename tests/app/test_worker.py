@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from holdfast.app import house, worker
 from holdfast.app.house import House
 from holdfast.app.settings import Settings
-from holdfast.kernel import identity
+from holdfast.kernel import identity, retention
 from holdfast.kernel.product import Product
 from holdfast.kit import clock, idempotency, jobs, outbox, ratelimit
 from holdfast.kit.db import Database
@@ -178,7 +178,7 @@ async def test_what_has_been_kept_long_enough_is_forgotten(database: Database, t
     async with database.transaction() as db:
         await clock.move(db, by=timedelta(days=8))
 
-    forgotten = await worker.tidy(database)
+    forgotten = await retention.tidy(database)
 
     assert forgotten["outbox"] == 1
     assert forgotten["rate_limits"] == 1

@@ -3,12 +3,10 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from uuid import UUID
 
 from holdfast.app.products import PRODUCTS
 from holdfast.app.settings import Settings
 from holdfast.gateways.sandbox.adapter import SandboxGateway
-from holdfast.kernel import bookings, holds
 from holdfast.kernel.checkout import Till
 from holdfast.kernel.identity import ADMIN, CUSTOMER, IdentitySettings
 from holdfast.kernel.inventory import Clocks
@@ -16,15 +14,14 @@ from holdfast.kernel.payments import Gateway
 from holdfast.kernel.product import Product, Products
 from holdfast.kernel.tickets import TicketKey
 from holdfast.kernel.webhooks import WebhookSettings
-from holdfast.kit import clock, logs, smtp
-from holdfast.kit.db import Database, Reader
+from holdfast.kit import logs, smtp
+from holdfast.kit.db import Database
 from holdfast.kit.guards import Guards
 from holdfast.kit.letters import ByChannel, FileSender, Sender
 from holdfast.kit.outgoing import Calls
 from holdfast.kit.ratelimit import LocalBucket
 from holdfast.kit.secrets import derive
 from holdfast.kit.sms import SmsSender
-from holdfast.kit.words import mark
 
 API = "/api/v1"
 
@@ -129,17 +126,6 @@ def identity_settings(settings: Settings, products: tuple[Product, ...] = PRODUC
         letters_per_contact_and_day=settings.letters_per_contact_and_day,
         letters_per_address_and_hour=settings.letters_per_address_and_hour,
     )
-
-
-async def unfinished_business(db: Reader, user_id: UUID) -> list[str]:
-    """Why an account can't be erased yet (identity asks this of what stands above it)."""
-    now = await clock.moment(db)
-    reasons = []
-    if await holds.live_of_owner(db, user_id, now=now):
-        reasons.append(mark("holds"))
-    if await bookings.unfinished(db, user_id, now=now):
-        reasons.append(mark("bookings"))
-    return reasons
 
 
 def _root(settings: Settings, products: tuple[Product, ...]) -> str | None:

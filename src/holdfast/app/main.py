@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -19,8 +21,10 @@ from holdfast.app.house import API, House
 from holdfast.app.products import PRODUCTS
 from holdfast.app.settings import Settings
 from holdfast.gateways.sandbox import SandboxSettings, create_sandbox, running
-from holdfast.kernel import identity, realtime
+from holdfast.kernel import identity, realtime, retention
+from holdfast.kernel.audit import Actor
 from holdfast.kernel.audit import api as audit_api
+from holdfast.kernel.checkout import Till
 from holdfast.kernel.checkout import api as checkout_api
 from holdfast.kernel.complaints import api as complaints_api
 from holdfast.kernel.identity import api as identity_api
@@ -132,7 +136,10 @@ def _hand_over(app: FastAPI, ours: House) -> None:
     app.state.return_addresses = ours.settings.return_addresses
     app.state.hold_bucket = ours.hold_bucket
     app.state.webhooks = ours.webhooks
-    app.state.has_unfinished_business = house.unfinished_business
+    app.state.has_unfinished_business = retention.unfinished_business
+    app.state.wind_up = partial(_wind_up, ours.till)
+    app.state.blank = retention.blank
+    app.state.personal_data = retention.PERSONAL_DATA
     app.state.hub = realtime.Hub(
         ours.database,
         realtime.RealtimeSettings(
@@ -142,6 +149,10 @@ def _hand_over(app: FastAPI, ours: House) -> None:
     app.state.own_origin = ours.settings.origin
     app.state.socket_origins = frozenset({ours.settings.origin, *ours.settings.cors_origins})
     app.state.sandbox_inside = None
+
+
+async def _wind_up(till: Till, database: Database, user_id: UUID, actor: Actor) -> None:
+    await retention.wind_up(database, till, user_id, actor=actor)
 
 
 def _mount(app: FastAPI, ours: House) -> None:

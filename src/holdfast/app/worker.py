@@ -17,16 +17,17 @@ from uuid import UUID
 import structlog
 
 from holdfast.app.house import House
-from holdfast.kernel import audit, checkout, identity, notifications, refunds, webhooks
+from holdfast.kernel import audit, checkout, identity, notifications, refunds, retention, webhooks
 from holdfast.kernel.checkout import tasks as checkout_tasks
 from holdfast.kernel.identity import tasks as identity_tasks
 from holdfast.kernel.notifications import tasks as notification_tasks
 from holdfast.kernel.product import Products
-from holdfast.kit import beats, clock, idempotency, jobs, outbox, ratelimit
+from holdfast.kit import beats, clock, jobs, outbox
 from holdfast.kit.db import Database, Transaction
 from holdfast.kit.errors import Error
 from holdfast.kit.ids import new_id
 from holdfast.kit.jobs import Handler
+from holdfast.kit.keeping import Kept
 
 IDLE_SECONDS = 0.3
 BROKEN_SECONDS = 2.0
@@ -36,10 +37,7 @@ CATCH_UP_SECONDS = 300
 CATCH_UP_WINDOW = timedelta(hours=2)
 CATCH_UP_WINDOW_FIRST = timedelta(days=3)  # as long as gateways try: nobody may have worked meanwhile
 TIDY_SECONDS = 86_400
-OUTBOX_KEPT = timedelta(days=7)
-ORIGINS_KEPT = timedelta(days=90)
-NOTIFICATIONS_KEPT = timedelta(days=365)
-WEBHOOK_DELIVERIES_KEPT = timedelta(days=30)
+ARCHIVE_SECONDS = 600
 
 log = structlog.get_logger("holdfast.worker")
 
@@ -130,12 +128,18 @@ def chores_of(house: House) -> list[Chore]:
         Chore("reconcile", RECONCILE_SECONDS, partial(checkout_tasks.reconcile, database, till)),
         Chore("catch_up", CATCH_UP_SECONDS, partial(catch_up, house, windows)),
         Chore("chain", CHAIN_SECONDS, partial(chain, database)),
-        Chore("tidy", TIDY_SECONDS, partial(tidy, database)),
+        Chore("archive", ARCHIVE_SECONDS, partial(retention.archive, database)),
+        Chore("tidy", TIDY_SECONDS, partial(retention.tidy, database, kept(house.products))),
     ]
     for product in house.products.all:
         for name, (seconds, make) in product.every.items():
             chores.append(Chore(name, seconds, partial(make, database)))
     return chores
+
+
+def kept(products: Products) -> tuple[Kept, ...]:
+    """How long the rows of every table are kept: the kernel's, the kit's and each product's."""
+    return (*retention.KEPT, *(each for product in products.all for each in product.kept))
 
 
 async def beat(database: Database, worker_id: UUID) -> None:
@@ -165,24 +169,6 @@ async def chain(database: Database) -> int:
         if not done:  # another worker is at it
             return chained
         chained += done
-
-
-async def tidy(database: Database) -> dict[str, int]:
-    """Forget what has been kept long enough: keys, delivered facts, addresses of callers, ended logins, limits."""
-
-    async def forget(db: Transaction) -> dict[str, int]:
-        now = await clock.moment(db)
-        return {
-            "idempotency_keys": await idempotency.forget(db, now),
-            "outbox": await outbox.forget(db, before=now - OUTBOX_KEPT),
-            "activity_origins": await audit.forget_origins(db, before=now - ORIGINS_KEPT),
-            "notifications": await notifications.forget(db, before=now - NOTIFICATIONS_KEPT),
-            "webhook_deliveries": await webhooks.forget(db, before=now - WEBHOOK_DELIVERIES_KEPT),
-            "rate_limits": await ratelimit.forget(db, now),
-        }
-
-    forgotten = await database.run(forget)
-    return {**forgotten, **await identity_tasks.tidy(database)}
 
 
 async def _again(chore: Chore, stop: asyncio.Event) -> None:

@@ -11,6 +11,7 @@ from fastapi import APIRouter
 
 from holdfast.kit.db import Database, Reader, Transaction
 from holdfast.kit.jobs import Handler
+from holdfast.kit.keeping import Kept
 from holdfast.kit.outbox import Fact
 
 #: What the product keeps about occurrences that its words need, by inventory: one named query a page.
@@ -78,6 +79,8 @@ class Product:
     roles: frozenset[str] = frozenset()
     #: which of its tables are handed out to a warehouse, and what of them; the rest are kept back
     exports: Mapping[str, Export] = field(default_factory=dict)
+    #: how long the rows of each of its tables are kept
+    kept: tuple[Kept, ...] = ()
     #: Whether a booking that was never paid is shown to its owner by id.
     shows_unpaid: bool = False
 

@@ -19,6 +19,7 @@ from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
+from holdfast.kit import keeping
 from holdfast.kit.clock import moment
 from holdfast.kit.db import Database, Id, Moment, Reader, Transaction, metadata
 from holdfast.kit.errors import Conflict, Invalid, Unreadable
@@ -237,9 +238,9 @@ async def once(
     return answer
 
 
-async def forget(db: Transaction, before: datetime) -> int:
-    """Drop the keys whose time was over at `before`; how many."""
-    return await db.execute(sa.delete(idempotency_keys).where(idempotency_keys.c.forget_at <= before))
+async def forget(db: Transaction, /, before: datetime, *, limit: int = keeping.AT_ONCE) -> int:
+    """Drop the keys whose time was over at `before`, at most `limit`; how many."""
+    return await keeping.drop(db, idempotency_keys, idempotency_keys.c.forget_at <= before, limit=limit)
 
 
 async def _key(request: Request) -> IdempotencyKey:

@@ -16,7 +16,7 @@ from uuid import UUID
 import sqlalchemy as sa
 import structlog
 
-from holdfast.kit import clock, metrics
+from holdfast.kit import clock, keeping, metrics
 from holdfast.kit.db import Database, Id, Json, Moment, Reader, Transaction, metadata
 from holdfast.kit.errors import Error
 from holdfast.kit.ids import new_id
@@ -153,6 +153,11 @@ async def revive(db: Transaction, job_id: UUID, *, now: datetime) -> int:
     return await db.execute(
         sa.update(jobs).where(jobs.c.id == job_id, jobs.c.state == "dead").values(state="ready", attempts=0, run_at=now)
     )
+
+
+async def forget_dead(db: Transaction, /, *, before: datetime, limit: int = keeping.AT_ONCE) -> int:
+    """Drop dead jobs that nobody revived since that moment, at most `limit`; how many."""
+    return await keeping.drop(db, jobs, jobs.c.state == "dead", jobs.c.run_at < before, limit=limit)
 
 
 def delay_after(attempts: int) -> timedelta:

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from holdfast.kit import clock, jobs, metrics
+from holdfast.kit import clock, jobs, keeping, metrics
 from holdfast.kit.db import Database, Id, Json, Moment, Reader, Transaction, metadata
 from holdfast.kit.ids import new_id
 
@@ -238,10 +238,13 @@ async def backlog(db: Reader, *, now: datetime) -> tuple[int, timedelta]:
     return row.many, timedelta(0) if row.first is None else now - row.first
 
 
-async def forget(db: Transaction, *, before: datetime) -> int:
-    """Drop what was delivered before that moment (rows stay seven days)."""
+async def forget(db: Transaction, /, *, before: datetime, limit: int = keeping.AT_ONCE) -> int:
+    """Drop what was delivered before that moment, at most `limit` rows; how many.
+
+    The oldest first, as their identifiers tell, so that what is left of an inventory's changes has no gap.
+    """
     delivered = sa.or_(outbox.c.position.is_not(None), outbox.c.kind == INVENTORY_CHANGED)
-    return await db.execute(sa.delete(outbox).where(outbox.c.at < before, delivered))
+    return await keeping.drop(db, outbox, outbox.c.at < before, delivered, first=[outbox.c.id], limit=limit)
 
 
 def _leaves(kind: type[Fact]) -> Iterator[type[Fact]]:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from holdfast.kit import keeping
 from holdfast.kit.clock import moment
 from holdfast.kit.db import Database, Moment, Transaction, metadata
 from holdfast.kit.errors import TooMany
@@ -49,9 +50,9 @@ async def allow(database: Database, *, bucket: str, limit: int, per: timedelta, 
     await database.run(lambda db: _count(db, name, limit, per, now))
 
 
-async def forget(db: Transaction, before: datetime) -> int:
-    """Drop the windows that were over at `before`; how many."""
-    return await db.execute(sa.delete(rate_limits).where(rate_limits.c.window_ends_at <= before))
+async def forget(db: Transaction, /, before: datetime, *, limit: int = keeping.AT_ONCE) -> int:
+    """Drop the windows that were over at `before`, at most `limit`; how many."""
+    return await keeping.drop(db, rate_limits, rate_limits.c.window_ends_at <= before, limit=limit)
 
 
 async def _count(db: Transaction, name: str, limit: int, per: timedelta, now: datetime | None) -> None:

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from holdfast.app import worker
-from holdfast.kernel import identity
+from holdfast.kernel import identity, retention
 from holdfast.kernel.audit import Actor
 from holdfast.kernel.notifications import SEND, actions, tasks
 from holdfast.kernel.notifications.models import notifications
@@ -216,7 +216,7 @@ async def test_what_is_kept_long_enough_is_forgotten(world: World) -> None:
     await heard(world, person)
     await world.time.forward(days=366)
 
-    forgotten = await worker.tidy(world.database)
+    forgotten = await retention.tidy(world.database)
 
     assert forgotten["notifications"] == 1
     assert await world.told(person) == []

@@ -3,7 +3,7 @@
 from holdfast.kernel.audit.actions import record
 from holdfast.kernel.audit.chain import chain, chain_breaches, waits
 from holdfast.kernel.audit.checks import CHECKS
-from holdfast.kernel.audit.origins import forget_origins
+from holdfast.kernel.audit.origins import forget_origins, forget_origins_of
 from holdfast.kernel.audit.policies import RoleNeeded, SignInNeeded, actor_of, admin, anyone, policy, signed_in
 from holdfast.kernel.audit.queries import of_user
 from holdfast.kernel.audit.schemas import ActivityLog, present
@@ -22,6 +22,7 @@ __all__ = [
     "chain",
     "chain_breaches",
     "forget_origins",
+    "forget_origins_of",
     "of_user",
     "policy",
     "present",

@@ -1,11 +1,13 @@
 """The promise: what was sold to whom, and how it ended."""
 
 from holdfast.kernel.bookings.actions import (
+    blank_reasons,
     cancel,
     complete,
     confirm,
     expire,
     extend,
+    forget_quotes,
     keep_quote,
     open_pending,
     release,
@@ -81,6 +83,7 @@ __all__ = [
     "SoldThen",
     "TicketUsed",
     "amounts_due",
+    "blank_reasons",
     "cancel",
     "cancellation",
     "cancellations_of",
@@ -93,6 +96,7 @@ __all__ = [
     "extend",
     "find",
     "find_many",
+    "forget_quotes",
     "history",
     "is_moved",
     "keep_quote",

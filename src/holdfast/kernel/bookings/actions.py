@@ -26,7 +26,7 @@ from holdfast.kernel.bookings.values import (
 )
 from holdfast.kernel.holds import Hold
 from holdfast.kernel.inventory import Turn, claims
-from holdfast.kit import ids
+from holdfast.kit import ids, keeping
 from holdfast.kit.db import Transaction
 
 
@@ -204,6 +204,18 @@ async def settle_cancellation(
         .where(cancellations.c.inventory_id == inventory_id, cancellations.c.id == cancellation_id)
         .values(refund_status=status, processed_at=now if status == "processed" else None, updated_at=now)
     )
+
+
+async def blank_reasons(db: Transaction, user_id: UUID) -> int:
+    """Take away the words in which it was said why somebody's bookings were cancelled; how many."""
+    theirs = sa.select(bookings.c.id).where(bookings.c.owner_id == user_id)
+    said = (cancellations.c.reason.is_not(None), cancellations.c.booking_id.in_(theirs))
+    return await db.execute(sa.update(cancellations).where(*said).values(reason=None))
+
+
+async def forget_quotes(db: Transaction, *, before: datetime, limit: int) -> int:
+    """Drop quotes that ran out before that moment, at most so many; how many."""
+    return await keeping.drop(db, cancellation_quotes, cancellation_quotes.c.expires_at < before, limit=limit)
 
 
 def slots_of(hold: Hold) -> int:

@@ -8,6 +8,7 @@ from holdfast.kernel.checkout.cancelling import (
     quote,
     reschedule,
 )
+from holdfast.kernel.checkout.tasks import end as end_payment
 from holdfast.kernel.checkout.tasks import pay
 from holdfast.kernel.checkout.tasks import settle as ask_gateway
 from holdfast.kernel.checkout.values import (
@@ -36,6 +37,7 @@ __all__ = [
     "ask_gateway",
     "cancel",
     "cancel_occurrence",
+    "end_payment",
     "finish_occurrence",
     "open_payment",
     "pay",

@@ -179,6 +179,8 @@ async def _use_money(taken: Turn, payment: Payment) -> str:
     booking = await bookings.find(taken.db, payment.booking_id)
     captured = Money(payment.captured, payment.captured_currency)
     why = rules.why_unusable(booking, payment, inventory=taken.inventory, captured=captured, now=taken.now)
+    if why is None and rules.is_late(booking, now=taken.now) and await _is_owner_erased(taken.db, booking):
+        why = "late"  # nobody is there to use it, or to cancel it
     if why is None:
         if await _sell(taken, booking, actor=Actor.system()):
             await payments.allocate(taken.db, payment, amount=payment.captured)
@@ -189,6 +191,10 @@ async def _use_money(taken: Turn, payment: Payment) -> str:
         why = "late"
     await _send_back(taken, payment, booking, why=why)
     return f"refunded_{why}"
+
+
+async def _is_owner_erased(db: Transaction, booking: Booking) -> bool:
+    return booking.owner_id is not None and await identity.is_erased(db, booking.owner_id)
 
 
 async def _sell(taken: Turn, booking: Booking, *, actor: Actor) -> bool:

@@ -26,6 +26,7 @@ from holdfast.kernel.holds.queries import (
     live,
     live_of_owner,
     of_inventory,
+    of_owner,
     unswept,
     with_live_owner,
 )
@@ -90,6 +91,7 @@ __all__ = [
     "live_of_owner",
     "move_claims",
     "of_inventory",
+    "of_owner",
     "place",
     "quantities_missing",
     "release",

@@ -42,6 +42,14 @@ async def live_of_owner(
     return await _load(db, statement.order_by(holds.c.placed_at))
 
 
+async def of_owner(db: Reader, owner_id: UUID, *, after: UUID | None = None, limit: int) -> list[Hold]:
+    """Whatever somebody ever held, oldest first, after that one."""
+    statement = sa.select(holds).where(holds.c.owner_id == owner_id)
+    if after is not None:
+        statement = statement.where(holds.c.id > after)
+    return await _load(db, statement.order_by(holds.c.id).limit(limit))
+
+
 async def live(
     db: Reader,
     *,

@@ -34,6 +34,8 @@ from holdfast.kernel.identity.errors import (
     WrongTotp,
 )
 from holdfast.kernel.identity.logins import end_own as end_login
+from holdfast.kernel.identity.logins import forget_ended as forget_logins
+from holdfast.kernel.identity.logins import forget_tokens
 from holdfast.kernel.identity.passwords import hashed as hashed_password
 from holdfast.kernel.identity.proofs.tasks import (
     change_email,
@@ -52,6 +54,7 @@ from holdfast.kernel.identity.providers import (
 from holdfast.kernel.identity.queries import (
     all_providers,
     default_provider,
+    is_erased,
     keys_of,
     login_of_page,
     memberships,
@@ -63,7 +66,7 @@ from holdfast.kernel.identity.queries import (
 )
 from holdfast.kernel.identity.rules import check_password, normalized_email, normalized_phone
 from holdfast.kernel.identity.settings import ADMIN, CUSTOMER, IdentitySettings
-from holdfast.kernel.identity.tasks import NewAccount, log_out, refresh, register, send_letter, sign_in, tidy
+from holdfast.kernel.identity.tasks import NewAccount, log_out, refresh, register, send_letter, sign_in
 from holdfast.kernel.identity.values import (
     ApiKey,
     Login,
@@ -77,6 +80,7 @@ from holdfast.kernel.identity.values import (
     UserRegistered,
 )
 from holdfast.kernel.identity.verifications import LETTER_JOB
+from holdfast.kernel.identity.verifications import forget_old as forget_verifications
 
 __all__ = [
     "ADMIN",
@@ -128,10 +132,14 @@ __all__ = [
     "drop_page_login",
     "end_login",
     "erase",
+    "forget_logins",
+    "forget_tokens",
+    "forget_verifications",
     "forgot_password",
     "grant_role",
     "has_role",
     "hashed_password",
+    "is_erased",
     "keys_of",
     "log_out",
     "login_of",
@@ -157,7 +165,6 @@ __all__ = [
     "signed_in",
     "staff",
     "stamps_of_logins",
-    "tidy",
     "user",
     "users_by_id",
     "verify_email",

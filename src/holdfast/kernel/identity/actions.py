@@ -178,7 +178,8 @@ async def erase(db: Transaction, user_id: UUID, *, settings: IdentitySettings, a
     feature). UserNotFound, also the second time.
     """
     await _live(db, user_id, settings=settings)
-    await logins.end_all(db, user_id, because="deactivated", actor=actor, now=now)
+    await logins.end_all(db, user_id, because="deactivated", actor=_without_address(actor, user_id), now=now)
+    await logins.forget_all_of(db, user_id)
     await db.execute(sa.delete(verifications_table).where(verifications_table.c.user_id == user_id))
     await db.execute(sa.delete(totp_secrets).where(totp_secrets.c.user_id == user_id))
     await db.execute(sa.delete(user_roles).where(user_roles.c.user_id == user_id))
@@ -204,6 +205,8 @@ async def erase(db: Transaction, user_id: UUID, *, settings: IdentitySettings, a
             **blank,
             first_name="",
             last_name="",
+            locale=settings.locale,
+            zone=settings.zone,
             is_active=False,
             version=users.c.version + 1,
             updated_at=now,
@@ -211,7 +214,7 @@ async def erase(db: Transaction, user_id: UUID, *, settings: IdentitySettings, a
         )
     )
     await _record(db, "erased", user_id, actor=_without_address(actor, user_id), now=now)
-    await audit.forget_origins(db, user_id=user_id)
+    await audit.forget_origins_of(db, user_id)
 
 
 async def note_failed_sign_in(db: Transaction, user_id: UUID | None, *, why: str, actor: Actor, now: datetime) -> None:

@@ -1,7 +1,9 @@
 """Accounts and sign-ins over HTTP. `router` stands under the API's base path, `well_known` at the root.
 
-What stands above this feature is asked through two optional hooks that the application sets:
-`app.state.has_unfinished_business(db, user_id) -> list[str]` (reasons why an account can't be erased yet) and
+What stands above this feature is asked through optional hooks that the application sets:
+`app.state.has_unfinished_business(db, user_id) -> list[str]`, reasons why an account can't be erased yet;
+`app.state.wind_up(database, user_id, actor)`, which ends what can be ended before an erasure that an admin forces;
+`app.state.blank(db, user_id)`, which erases what is personal elsewhere, in the same transaction; and
 `app.state.personal_data`, name -> `(db, user_id) -> anything JSON can say`, for the export.
 """
 
@@ -21,7 +23,7 @@ from holdfast.kernel.identity.proofs import api as proofs
 from holdfast.kernel.identity.values import User
 from holdfast.kit import clock
 from holdfast.kit.cursors import Listed, Paged
-from holdfast.kit.db import Reader, Transaction
+from holdfast.kit.db import Database, Reader, Transaction
 from holdfast.kit.http import Db, Found, Key, Router, allow, cacheable, idempotent, path_id, unkeyed
 from holdfast.kit.versions import etag, expect_version
 
@@ -30,6 +32,8 @@ well_known = Router(tags=["Accounts"])
 
 PersonalData: TypeAlias = Mapping[str, Callable[[Reader, UUID], Awaitable[Any]]]
 UnfinishedBusiness: TypeAlias = Callable[[Reader, UUID], Awaitable[list[str]]]
+WindUp: TypeAlias = Callable[[Database, UUID, Actor], Awaitable[None]]
+Blank: TypeAlias = Callable[[Transaction, UUID], Awaitable[None]]
 
 
 async def _account(request: Request, caller: Actor) -> User:
@@ -287,15 +291,35 @@ async def change_user(
 
 @router.delete("/users/{id}", operation_id="erase_user", status_code=204)
 @allow(account_owner, find=_account)
-async def erase_user(*, account: Account, request: Request, database: Db, identity: Identity, caller: Caller) -> None:
-    """Deactivate for good and erase what is personal; 409 while holds, bookings to come or payouts are open."""
-    unfinished: UnfinishedBusiness | None = getattr(request.app.state, "has_unfinished_business", None)
+async def erase_user(
+    *,
+    account: Account,
+    request: Request,
+    database: Db,
+    identity: Identity,
+    caller: Caller,
+    force: Annotated[bool, Query()] = False,
+) -> None:
+    """Deactivate for good and erase what is personal; 409 while holds, bookings to come or payments are open.
+
+    `force`, by an admin: first releases holds and cancels bookings by their terms; 409 still where terms refuse.
+    """
+    hooks = request.app.state
+    unfinished: UnfinishedBusiness | None = getattr(hooks, "has_unfinished_business", None)
+    wind_up: WindUp | None = getattr(hooks, "wind_up", None)
+    blank: Blank | None = getattr(hooks, "blank", None)
+    if force and not caller.is_admin:
+        raise AdminOnly("force")
+    if force and wind_up is not None and account.erased_at is None:
+        await wind_up(database, account.id, caller)
 
     async def erase(db: Transaction) -> None:
         reasons = await unfinished(db, account.id) if unfinished is not None else []
         if reasons:
             raise Unfinished(reasons)
         await actions.erase(db, account.id, settings=identity, actor=caller, now=await clock.moment(db))
+        if blank is not None:
+            await blank(db, account.id)
 
     await database.run(erase)
 

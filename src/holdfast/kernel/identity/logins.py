@@ -15,6 +15,7 @@ from holdfast.kernel.identity.errors import LoginNotFound
 from holdfast.kernel.identity.models import logins, refresh_tokens
 from holdfast.kernel.identity.settings import IdentitySettings
 from holdfast.kernel.identity.values import Ending, Tokens, User
+from holdfast.kit import keeping
 from holdfast.kit.db import Transaction
 from holdfast.kit.ids import new_id
 from holdfast.kit.secrets import fingerprint
@@ -157,10 +158,20 @@ async def log_out(db: Transaction, login_id: UUID, *, user_id: UUID, actor: Acto
         await _record_end(db, user_id=user_id, ended=[login_id], because="logout", actor=actor, now=now)
 
 
-async def forget_ended(db: Transaction, *, before: datetime) -> int:
-    """Delete logins that ended or ran out before that moment, with their tokens; how many."""
+async def forget_ended(db: Transaction, /, *, before: datetime, limit: int = keeping.AT_ONCE) -> int:
+    """Delete logins that ended or ran out before that moment, with their tokens, at most `limit`; how many."""
     over = sa.or_(logins.c.ended_at < before, logins.c.expires_at < before)
-    return await db.execute(sa.delete(logins).where(over))
+    return await keeping.drop(db, logins, over, limit=limit)
+
+
+async def forget_tokens(db: Transaction, /, *, before: datetime, limit: int = keeping.AT_ONCE) -> int:
+    """Delete refresh tokens that ran out before that moment, their login running or not, at most `limit`; how many."""
+    return await keeping.drop(db, refresh_tokens, refresh_tokens.c.expires_at < before, limit=limit)
+
+
+async def forget_all_of(db: Transaction, user_id: UUID) -> int:
+    """Delete every login of somebody, on what and until when they were signed in, at erasure; how many."""
+    return await db.execute(sa.delete(logins).where(logins.c.user_id == user_id))
 
 
 async def _token(db: Transaction, refresh_token: str) -> sa.Row[Any] | None:

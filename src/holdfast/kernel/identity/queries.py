@@ -66,6 +66,12 @@ async def users_by_id(db: Reader, ids: Sequence[UUID], *, settings: IdentitySett
     return {row.id: _user(row, roles=roles.get(row.id, set()), settings=settings) for row in rows}
 
 
+async def is_erased(db: Reader, user_id: UUID) -> bool:
+    """Whether somebody had an account and was erased."""
+    erased = (users.c.id == user_id, users.c.erased_at.is_not(None))
+    return await db.scalar(sa.select(users.c.id).where(*erased)) is not None
+
+
 def listing(*, is_active: bool | None = None, role: str | None = None) -> sa.Select[Any]:
     """The ids of accounts for an admin's list, without order and limit."""
     statement = sa.select(users.c.id, users.c.created_at)

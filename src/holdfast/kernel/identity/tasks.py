@@ -7,7 +7,6 @@ Passwords, contacts and the second factor: `proofs.tasks`.
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -209,19 +208,6 @@ async def send_letter(
     if payload["template"] in {"email_changed", "phone_changed"}:
         user_id = UUID(payload["user_id"])
         await database.run(lambda db: contacts.forget_previous(db, user_id, what=payload["template"]))
-
-
-async def tidy(database: Database) -> Mapping[str, int]:
-    """Delete what nobody needs any more: logins and verifications that ended a month ago."""
-
-    async def forget(db: Transaction) -> Mapping[str, int]:
-        before = await clock.moment(db) - timedelta(days=30)
-        return {
-            "logins": await logins.forget_ended(db, before=before),
-            "verifications": await verifications.forget_old(db, before=before),
-        }
-
-    return await database.run(forget)
 
 
 async def _written(database: Database, settings: IdentitySettings, payload: Mapping[str, Any]) -> Letter | None:

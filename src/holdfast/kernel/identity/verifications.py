@@ -14,7 +14,7 @@ from holdfast.kernel.identity import rules
 from holdfast.kernel.identity.models import verifications
 from holdfast.kernel.identity.settings import IdentitySettings
 from holdfast.kernel.identity.values import Purpose, Verification
-from holdfast.kit import jobs
+from holdfast.kit import jobs, keeping
 from holdfast.kit.db import Reader, Transaction
 from holdfast.kit.ids import new_id
 
@@ -139,6 +139,6 @@ async def enqueue_letter(
     await jobs.enqueue(db, kind=LETTER_JOB, key=f"{LETTER_JOB}:{named}", payload=payload, run_at=now)
 
 
-async def forget_old(db: Transaction, *, before: datetime) -> int:
-    """Delete what ran out before that moment; how many."""
-    return await db.execute(sa.delete(verifications).where(verifications.c.expires_at < before))
+async def forget_old(db: Transaction, /, *, before: datetime, limit: int = keeping.AT_ONCE) -> int:
+    """Delete what ran out before that moment, at most `limit`; how many."""
+    return await keeping.drop(db, verifications, verifications.c.expires_at < before, limit=limit)

@@ -1,7 +1,8 @@
 """Tell people what happened to what is theirs: by letter, once a fact, and in a list of their own."""
 
-from holdfast.kernel.notifications.actions import forget
+from holdfast.kernel.notifications.actions import forget, forget_all_of
 from holdfast.kernel.notifications.checks import CHECKS
+from holdfast.kernel.notifications.queries import all_of
 from holdfast.kernel.notifications.rules import FACTS
 from holdfast.kernel.notifications.values import (
     HEAR,
@@ -21,5 +22,7 @@ __all__ = [
     "Notification",
     "NotificationNotFound",
     "Template",
+    "all_of",
     "forget",
+    "forget_all_of",
 ]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 
@@ -10,7 +11,7 @@ from holdfast.kernel import audit
 from holdfast.kernel.audit import Actor
 from holdfast.kernel.notifications.models import notifications
 from holdfast.kernel.notifications.values import SEND, Message, Notification
-from holdfast.kit import jobs
+from holdfast.kit import jobs, keeping
 from holdfast.kit.db import Transaction
 from holdfast.kit.ids import new_id
 from holdfast.kit.letters import Channel
@@ -54,9 +55,14 @@ async def read(db: Transaction, told: Notification, *, actor: Actor, now: dateti
     return True
 
 
-async def forget(db: Transaction, *, before: datetime) -> int:
-    """Drop what was told before that moment; how many."""
-    return await db.execute(sa.delete(notifications).where(notifications.c.created_at < before))
+async def forget(db: Transaction, /, *, before: datetime, limit: int = keeping.AT_ONCE) -> int:
+    """Drop what was told before that moment, at most `limit`; how many."""
+    return await keeping.drop(db, notifications, notifications.c.created_at < before, limit=limit)
+
+
+async def forget_all_of(db: Transaction, user_id: UUID) -> int:
+    """Drop whatever somebody was told, at erasure; how many."""
+    return await db.execute(sa.delete(notifications).where(notifications.c.user_id == user_id))
 
 
 async def _note(

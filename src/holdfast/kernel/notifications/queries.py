@@ -28,6 +28,11 @@ def listing(user_id: UUID, *, unread: bool | None = None) -> sa.Select[Any]:
     return statement
 
 
+async def all_of(db: Reader, user_id: UUID) -> list[Notification]:
+    """Whatever somebody was told, oldest first."""
+    return [notification_of(row) for row in await db.all(listing(user_id).order_by(*ORDER))]
+
+
 async def count_unread(db: Reader, user_id: UUID) -> int:
     """How many somebody has not read yet."""
     mine = (notifications.c.user_id == user_id, notifications.c.read_at.is_(None))

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from holdfast.kernel import audit
 from holdfast.kernel.audit import Actor
-from holdfast.kernel.payments import queries
+from holdfast.kernel.payments import queries, rules
 from holdfast.kernel.payments.models import (
     gateway_events,
     gateway_references,
@@ -18,7 +18,7 @@ from holdfast.kernel.payments.models import (
 )
 from holdfast.kernel.payments.port import GatewayPayment, Notice
 from holdfast.kernel.payments.values import OPEN, UNPAID, Method, Payment, RefundTooLarge, Status
-from holdfast.kit import ids
+from holdfast.kit import ids, keeping
 from holdfast.kit.db import Transaction
 
 
@@ -238,12 +238,38 @@ async def store_event(db: Transaction, *, gateway: str, notice: Notice, now: dat
 
 
 async def finish_event(db: Transaction, event_id: UUID, *, outcome: str, now: datetime) -> None:
-    """It was processed, with this outcome; the first outcome stays."""
+    """It was processed, with this outcome; the first outcome stays. Its body loses what it says of who paid."""
+    body = await db.scalar(sa.select(gateway_events.c.body).where(gateway_events.c.id == event_id))
     await db.execute(
         sa.update(gateway_events)
         .where(gateway_events.c.id == event_id, gateway_events.c.processed_at.is_(None))
-        .values(processed_at=now, outcome=outcome)
+        .values(processed_at=now, outcome=outcome, body=rules.without_payer(body))
     )
+
+
+async def blank_payer(db: Transaction, user_id: UUID) -> int:
+    """Take what gateways say of somebody out of notices that still wait to be processed; how many.
+
+    Those that were processed say nothing of who paid any more.
+    """
+    theirs = await db.all(sa.select(payments.c.id, payments.c.gateway_reference).where(payments.c.user_id == user_id))
+    keys, references = {str(row.id) for row in theirs}, {row.gateway_reference for row in theirs}
+    waiting = await db.all(
+        sa.select(gateway_events.c.id, gateway_events.c.key, gateway_events.c.reference, gateway_events.c.body).where(
+            gateway_events.c.processed_at.is_(None)
+        )
+    )
+    rows = [row for row in waiting if row.key in keys or (row.reference and row.reference in references)]
+    for row in rows:
+        blanked = sa.update(gateway_events).where(gateway_events.c.id == row.id)
+        await db.execute(blanked.values(body=rules.without_payer(row.body)))
+    return len(rows)
+
+
+async def forget_events(db: Transaction, *, before: datetime, limit: int) -> int:
+    """Drop notices that were received and processed before that moment, at most so many; how many."""
+    done = (gateway_events.c.received_at < before, gateway_events.c.processed_at.is_not(None))
+    return await keeping.drop(db, gateway_events, *done, first=[gateway_events.c.received_at], limit=limit)
 
 
 def _row(payment: Payment) -> sa.ColumnElement[bool]:

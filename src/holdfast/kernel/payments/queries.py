@@ -95,6 +95,18 @@ async def count_open(db: Reader, *, now: datetime) -> tuple[int, int]:
     return await db.scalar(standing), await db.scalar(standing.where(payments.c.expires_at <= now))
 
 
+async def has_open(db: Reader, inventory_id: UUID) -> bool:
+    """Whether a payment for something in this inventory may still become money."""
+    is_open = sa.exists().where(payments.c.inventory_id == inventory_id, payments.c.status.in_(OPEN))
+    return bool(await db.scalar(sa.select(is_open)))
+
+
+async def open_of_user(db: Reader, user_id: UUID) -> list[UUID]:
+    """Payments of somebody that may still become money."""
+    theirs = (payments.c.user_id == user_id, payments.c.status.in_(OPEN))
+    return [row.id for row in await db.all(sa.select(payments.c.id).where(*theirs))]
+
+
 async def overdue(db: Reader, *, now: datetime, limit: int) -> list[UUID]:
     """Payments that are open past their time: ask their gateway."""
     rows = await db.all(

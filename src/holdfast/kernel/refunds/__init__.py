@@ -2,7 +2,15 @@
 
 from holdfast.kernel.refunds.actions import SEND, enqueue, issue, settle, try_again
 from holdfast.kernel.refunds.checks import CHECKS
-from holdfast.kernel.refunds.queries import count_failed, find, gateway_key, of_bookings, pending_since, with_status
+from holdfast.kernel.refunds.queries import (
+    are_owed,
+    count_failed,
+    find,
+    gateway_key,
+    of_bookings,
+    pending_since,
+    with_status,
+)
 from holdfast.kernel.refunds.values import (
     Refund,
     RefundFailed,
@@ -21,6 +29,7 @@ __all__ = [
     "RefundNotFound",
     "RefundSent",
     "Why",
+    "are_owed",
     "count_failed",
     "enqueue",
     "find",

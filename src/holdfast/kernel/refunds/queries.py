@@ -54,6 +54,12 @@ async def pending_since(db: Reader, moment: datetime, *, limit: int) -> list[UUI
     return [row.id for row in rows]
 
 
+async def are_owed(db: Reader, inventory_id: UUID) -> bool:
+    """Whether a refund of something in this inventory is not paid back yet; one that failed is owed still."""
+    is_owed = sa.exists().where(refunds.c.inventory_id == inventory_id, refunds.c.status != "processed")
+    return bool(await db.scalar(sa.select(is_owed)))
+
+
 async def count_failed(db: Reader) -> int:
     """How many refunds wait for somebody to try them again."""
     count: int = await db.scalar(sa.select(sa.func.count()).where(refunds.c.status == "failed"))

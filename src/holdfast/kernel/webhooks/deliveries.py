@@ -28,6 +28,7 @@ from holdfast.kernel.webhooks.values import (
     Outcome,
     WebhookTestWaiting,
 )
+from holdfast.kit import keeping
 from holdfast.kit.db import Reader, Transaction
 from holdfast.kit.ids import new_id
 from holdfast.kit.outbox import Told
@@ -172,10 +173,10 @@ async def settle(db: Transaction, attempt: Attempt, outcome: Outcome, *, jitter:
         await actions.disable(db, endpoint, because="failing", now=now)
 
 
-async def forget(db: Transaction, *, before: datetime) -> int:
-    """Drop deliveries that are over and were noted before that moment; how many."""
+async def forget(db: Transaction, /, *, before: datetime, limit: int = keeping.AT_ONCE) -> int:
+    """Drop deliveries that are over and were noted before that moment, at most `limit`; how many."""
     over = (webhook_deliveries.c.created_at < before, webhook_deliveries.c.state != "waiting")
-    return await db.execute(sa.delete(webhook_deliveries).where(*over))
+    return await keeping.drop(db, webhook_deliveries, *over, limit=limit)
 
 
 def _due(now: datetime) -> sa.ColumnElement[bool]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from holdfast.kernel.product import Export, Product, Seed
 from holdfast.kit.words import mark
-from holdfast.products.bus import api, pages, present, queries, seeds, tasks
+from holdfast.products.bus import api, kept, pages, present, queries, seeds, tasks
 from holdfast.products.bus.api import sockets
 
 STATUSES_EVERY_SECONDS = 30
@@ -32,6 +32,7 @@ product = Product(
         "bus_schedule_stops": Export(None),
         "bus_schedules": Export("updated_at"),
     },
+    kept=kept.KEPT,
 )
 
 __all__ = ["product"]
