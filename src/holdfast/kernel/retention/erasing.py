@@ -8,7 +8,6 @@ from holdfast.kit import clock
 from holdfast.kit.db import Reader, Transaction
 
 
-
 async def _blank_complaints(db: Transaction, user_id: UUID) -> int:
     return await complaints.blank(db, user_id, await clock.moment(db))
 
