@@ -6,6 +6,7 @@ from uuid import UUID
 from holdfast.kernel import bookings, complaints, holds, notifications, payments
 from holdfast.kit import clock
 from holdfast.kit.db import Reader, Transaction
+from holdfast.kit.words import mark
 
 
 async def _blank_complaints(db: Transaction, user_id: UUID) -> int:
@@ -26,11 +27,11 @@ async def unfinished_business(db: Reader, user_id: UUID) -> list[str]:
     now = await clock.moment(db)
     reasons = []
     if await holds.live_of_owner(db, user_id, now=now):
-        reasons.append("holds")
+        reasons.append(mark("holds"))
     if await bookings.unfinished(db, user_id, now=now):
-        reasons.append("bookings")
+        reasons.append(mark("bookings"))
     if await payments.open_of_user(db, user_id):
-        reasons.append("payments")
+        reasons.append(mark("payments"))
     return reasons
 
 
