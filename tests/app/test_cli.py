@@ -3,6 +3,7 @@
 import contextlib
 import json
 import sqlite3
+import time
 from uuid import uuid4
 
 import pytest
@@ -127,3 +128,51 @@ def test_the_description_of_the_api_is_printed(shell: Shell) -> None:
     assert readable.stdout.startswith('{\n  "openapi": "3.1')
     assert json.loads(readable.stdout) == shell.told("openapi")
     assert list(shell.folder.iterdir()) == []
+
+
+def test_what_is_over_is_put_away_on_demand(migrated: Shell) -> None:
+    file = migrated.folder / ".holdfast" / "holdfast.sqlite3"
+    with contextlib.closing(sqlite3.connect(file)) as db:
+        _plant_an_inventory(db, ended_hours_ago=3)
+        db.commit()
+
+    early = migrated.told("archive")
+    done = migrated.told("archive", "--hours", "2")
+    again = migrated.run("archive", "--hours", "0")
+
+    assert early == {"archived": 0, "claims_deleted": 0, "pending": 0}
+    assert done == {"archived": 1, "claims_deleted": 2, "pending": 0}
+    assert again.stdout == "Archived 0, 0 claims deleted; 0 wait for money\n"
+
+
+def test_how_long_what_is_kept_is_printed(shell: Shell) -> None:
+    assert "| `activity_origins` | 90 days |" in shell.run("retention").stdout
+
+
+def _plant_an_inventory(db: sqlite3.Connection, *, ended_hours_ago: int) -> None:
+    """Over, with two places blocked by staff."""
+    ended = int((time.time() - ended_hours_ago * 3600) * 1_000_000)
+    provider, layout, inventory = uuid4().hex, uuid4().hex, uuid4().hex
+    db.execute(
+        "INSERT INTO providers (id, name, name_key, currency, zone, is_default, version, created_at, updated_at)"
+        " VALUES (?, 'P', 'p', 'EGP', 'Africa/Cairo', 0, 1, 0, 0)",
+        (provider,),
+    )
+    db.execute(
+        "INSERT INTO layouts (id, product, version, slots_per_place, next_number, places, created_at)"
+        " VALUES (?, 'bus', 1, 1, 0, '[]', 0)",
+        (layout,),
+    )
+    db.execute(
+        "INSERT INTO inventories (id, serial, product, occurrence_id, provider_id, state, starts_at, ends_at, zone,"
+        " currency, prices, limits, terms, layout_id, created_at, updated_at)"
+        " VALUES (?, 1, 'bus', ?, ?, 'over', ?, ?, 'Africa/Cairo', 'EGP', '{}',"
+        """ '{"items_max": 6, "hold_seconds": 900}',"""
+        """ '{"version": 1, "steps": [], "closed_within": null, "fees_refundable": false}', ?, 0, 0)""",
+        (inventory, inventory, provider, ended, ended, layout),
+    )
+    for slot in (0, 1):
+        db.execute(
+            "INSERT INTO claims (inventory_id, slot, hold_id, kind) VALUES (?, ?, ?, 'block')",
+            (inventory, slot, uuid4().hex),
+        )

@@ -1,6 +1,7 @@
 """Hold places for a while: all of them or none, until a moment that is exact."""
 
 from holdfast.kernel.holds.actions import (
+    blank_keys,
     cancel_items,
     convert,
     expire,
@@ -72,6 +73,7 @@ __all__ = [
     "TooManyItems",
     "WantedItem",
     "Wish",
+    "blank_keys",
     "cancel_items",
     "claims_missing",
     "convert",

@@ -177,6 +177,12 @@ async def shift(taken: Turn, *, by: timedelta, last_end: datetime) -> int:
     return len(rows)
 
 
+async def blank_keys(db: Transaction, owner_id: UUID) -> int:
+    """Take away the keys that somebody's clients made up, which may say anything; how many. A repeat comes no more."""
+    theirs = sa.update(holds).where(holds.c.owner_id == owner_id)
+    return await db.execute(theirs.values(key=sa.cast(holds.c.id, sa.String(255))))
+
+
 def seconds_until(moment: datetime, *, now: datetime) -> int:
     """Whole seconds, rounded up, at least one."""
     return max(-((now - moment) // timedelta(seconds=1)), 1)

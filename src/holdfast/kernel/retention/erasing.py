@@ -15,6 +15,7 @@ async def _blank_complaints(db: Transaction, user_id: UUID) -> int:
 
 #: What each feature does at erasure; a feature with something personal adds its verb here.
 BLANKING: tuple[Callable[[Transaction, UUID], Awaitable[object]], ...] = (
+    holds.blank_keys,
     bookings.blank_reasons,
     payments.blank_payer,
     notifications.forget_all_of,

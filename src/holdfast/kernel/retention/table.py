@@ -77,7 +77,13 @@ KEPT: tuple[Kept, ...] = (
     Kept("quantity_claims", _ARCHIVED, "who has how many places; afterwards items tell"),
     Kept("counters", _ARCHIVED, "how many places of a kind are taken"),
     # What was sold
-    Kept("holds", _FOR_EVER, "the price and terms a booking was made under; nothing sold is ever deleted"),
+    Kept(
+        "holds",
+        _FOR_EVER,
+        "the price and terms a booking was made under; nothing sold is ever deleted",
+        personal="the key of a request, which its client made up",
+        erasure="blanked",
+    ),
     Kept("items", _FOR_EVER, "which places were sold, at which price"),
     Kept("price_lines", _FOR_EVER, "how a price came about; reports and receipts are made of it"),
     Kept("bookings", _FOR_EVER, "what was sold, to whom by id"),

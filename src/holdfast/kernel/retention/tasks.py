@@ -62,7 +62,10 @@ async def archive(
         before = await clock.moment(db) - ended_for
         interrupted = await inventory.unemptied(db, limit=most)
     for inventory_id in interrupted:
-        claims += await _empty(database, inventory_id, at_once=claims_at_once)
+        try:
+            claims += await _empty(database, inventory_id, at_once=claims_at_once)
+        except Error as error:
+            log.warning("archive_failed", inventory_id=str(inventory_id), error=error.code)
     archived, pending, after = 0, 0, None
     while archived < most:
         async with database.reader() as db:
