@@ -57,7 +57,7 @@ async def test_a_customer_books_pays_and_cancels_by_keyboard_alone(
     person, line = await world.customer(), await world.line(rows=6)
     day = (await world.now() + timedelta(days=7)).date()
 
-    await page.goto(f"{platform(world)}/bus")
+    await page.goto(f"{platform(world)}/language/{view.language}?next=/bus")
     await write(page, page.locator("#origin"), line.ends[0])
     await write(page, page.locator("#destination"), line.ends[1])
     await page.locator("#day").fill(day.isoformat())  # each browser's own picker
