@@ -52,6 +52,14 @@ class Export:
 
 
 @dataclass(frozen=True, slots=True)
+class StaffLink:
+    """A page of a product for those who run it; `label` is said in the viewer's language."""
+
+    path: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class Product:
     """One product: `name` is its path and the prefix of its tables.
 
@@ -65,10 +73,13 @@ class Product:
     api: APIRouter
     #: what they watch, beside the API and without its base path where it is the root product
     sockets: APIRouter | None = None
-    #: what people look at, by whole paths below /<name>, made of the templates in that folder; `title` leads there
+    #: what people look at, by whole paths below /<name> (and /staff/<name> for those who run it), made of the
+    #: templates in that folder; `title` leads there
     pages: APIRouter | None = None
     templates: Path | None = None
     title: str = ""
+    #: those of its pages, below /staff/<name>, that stand among the sections for staff
+    staff_links: tuple[StaffLink, ...] = ()
     #: the page on which the places of a hold that ended can be tried for once more
     try_again: Callable[[Any], str] | None = None
     present: Mapping[type, Presenter] = field(default_factory=dict)

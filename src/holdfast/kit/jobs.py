@@ -148,6 +148,75 @@ async def give_back(db: Transaction, job: Job, *, error: str | None, run_at: dat
     await db.execute(sa.update(jobs).where(jobs.c.id == job.id, jobs.c.attempts == job.attempts).values(**values))
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many jobs of a kind wait; `failing` of them failed before, and the first was due at `since`."""
+
+    kind: str
+    ready: int
+    failing: int
+    dead: int
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptJob:
+    """A job as whoever watches over it sees it; `about` are the ids of its payload, and nothing else of it."""
+
+    id: UUID
+    kind: str
+    state: str
+    run_at: datetime
+    attempts: int
+    last_error: str | None
+    created_at: datetime
+    about: Mapping[str, str]
+
+
+async def waiting(db: Reader, *, now: datetime) -> list[Waiting]:
+    """What there is to do, by kind; `since` counts those that are due alone."""
+    is_ready, is_dead = jobs.c.state == "ready", jobs.c.state == "dead"
+    rows = await db.all(
+        sa.select(
+            jobs.c.kind,
+            sa.func.count().filter(is_ready).label("ready"),
+            sa.func.count().filter(is_ready, jobs.c.last_error.is_not(None)).label("failing"),
+            sa.func.count().filter(is_dead).label("dead"),
+            sa.func.min(jobs.c.run_at).filter(is_ready, jobs.c.run_at <= now).label("since"),
+        )
+        .group_by(jobs.c.kind)
+        .order_by(jobs.c.kind)
+    )
+    return [Waiting(row.kind, row.ready, row.failing, row.dead, row.since) for row in rows]
+
+
+def listing(*, state: str | None = None, kind: str | None = None) -> sa.Select[Any]:
+    """The statement of a list of jobs, without order and limit; `kept` reads its rows."""
+    statement = sa.select(jobs)
+    if state is not None:
+        statement = statement.where(jobs.c.state == state)
+    return statement if kind is None else statement.where(jobs.c.kind == kind)
+
+
+#: Newest first, for `kit.cursors.Page.select`.
+ORDER: tuple[sa.ColumnElement[Any], ...] = (jobs.c.created_at, jobs.c.id)
+
+
+def kept(row: sa.Row[Any]) -> KeptJob:
+    about = {
+        name: value
+        for name, value in row.payload.items()
+        if (name.endswith("_id") or name in {"fact", "template"}) and isinstance(value, str)
+    }
+    return KeptJob(row.id, row.kind, row.state, row.run_at, row.attempts, row.last_error, row.created_at, about)
+
+
+async def find(db: Reader, job_id: UUID) -> KeptJob | None:
+    """One that waits or is dead; None once it is done."""
+    row = await db.first(sa.select(jobs).where(jobs.c.id == job_id))
+    return None if row is None else kept(row)
+
+
 async def revive(db: Transaction, job_id: UUID, *, now: datetime) -> int:
     """Give a dead job its attempts again; how many rows that was (0 or 1)."""
     return await db.execute(

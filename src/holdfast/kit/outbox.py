@@ -238,6 +238,45 @@ async def backlog(db: Reader, *, now: datetime) -> tuple[int, timedelta]:
     return row.many, timedelta(0) if row.first is None else now - row.first
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class KeptFact:
+    """A fact as it stands; `position` None while it waits."""
+
+    id: UUID
+    kind: str
+    inventory_id: UUID | None
+    payload: Mapping[str, Any]
+    at: datetime
+    position: int | None
+
+
+async def position(db: Reader) -> int:
+    """The last that was given; 0 before the first."""
+    last: int = await db.scalar(sa.select(sa.func.coalesce(sa.func.max(outbox.c.position), 0)))
+    return last
+
+
+def listing(*, kind: str | None = None) -> sa.Select[Any]:
+    """The statement of a list of facts, without order and limit; `kept` reads its rows."""
+    statement = sa.select(outbox).where(outbox.c.kind != INVENTORY_CHANGED)
+    return statement if kind is None else statement.where(outbox.c.kind == kind)
+
+
+#: Newest first, for `kit.cursors.Page.select`.
+ORDER: tuple[sa.ColumnElement[Any], ...] = (outbox.c.at, outbox.c.id)
+
+
+def kept(row: sa.Row[Any]) -> KeptFact:
+    return KeptFact(row.id, row.kind, row.inventory_id, row.payload, row.at, row.position)
+
+
+async def about(db: Reader, *, since: datetime, limit: int, **named: UUID) -> list[KeptFact]:
+    """The facts that name one of these (`booking_id=…, hold_id=…`), oldest first, as far as they are kept."""
+    names_it = [outbox.c.payload[name].as_string() == str(value) for name, value in named.items()]
+    statement = listing().where(outbox.c.at >= since, sa.or_(*names_it))
+    return [kept(row) for row in await db.all(statement.order_by(outbox.c.at, outbox.c.id).limit(limit))]
+
+
 async def forget(db: Transaction, /, *, before: datetime, limit: int = keeping.AT_ONCE) -> int:
     """Drop what was delivered before that moment, at most `limit` rows; how many.
 

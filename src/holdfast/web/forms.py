@@ -1,6 +1,6 @@
 """Read what a form sends: strictly, with the words for what does not fit beside each field."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qsl
@@ -61,10 +61,19 @@ async def read(request: Request, form: type[F]) -> Filled[F]:
         )
     except (UnicodeDecodeError, ValueError):
         raise MalformedForm from None
+    if any("\0" in value for _, value in pairs):
+        raise MalformedForm
+    return await _filled(request, form, pairs)
+
+
+async def asked(request: Request, form: type[F]) -> Filled[F]:
+    """The form that an address carries behind its question mark: filters. Fields left empty filter nothing."""
+    return await _filled(request, form, request.query_params.multi_items())
+
+
+async def _filled(request: Request, form: type[F], pairs: Sequence[tuple[str, str]]) -> Filled[F]:
     many: dict[str, list[str]] = {}
     for name, value in pairs:
-        if "\0" in value:
-            raise MalformedForm
         many.setdefault(name, []).append(value)
     typed = {name: values[-1] for name, values in many.items()}
     fields: dict[str, Any] = {}

@@ -47,6 +47,20 @@ def listing(only: LogFilter) -> sa.Select[Any]:
     return sa.select(activity_logs, activity_origins.c.address).select_from(joined).where(*wanted)
 
 
+async def of_entities(db: Reader, entity_types: Sequence[str], entity_ids: Sequence[UUID]) -> list[LogEntry]:
+    """What was done to these things, oldest first: the story they share."""
+    log = activity_logs.c
+    joined = activity_logs.outerjoin(activity_origins, activity_origins.c.log_id == log.id)
+    rows = await db.all(
+        sa.select(activity_logs, activity_origins.c.address)
+        .select_from(joined)
+        .where(log.entity_type.in_(entity_types), log.entity_id.in_(entity_ids))
+        .order_by(log.timestamp, log.id)
+        .limit(OWN_ROWS_MAX)
+    )
+    return entries(rows)
+
+
 async def of_user(db: Reader, user_id: UUID) -> list[LogEntry]:
     """What somebody did, newest first, for the export of everything about oneself."""
     rows = await db.all(

@@ -17,6 +17,7 @@ from holdfast.kernel.bookings.actions import (
 )
 from holdfast.kernel.bookings.checks import CHECKS
 from holdfast.kernel.bookings.queries import (
+    ORDER,
     cancellation,
     cancellations_of,
     cancelled,
@@ -25,6 +26,8 @@ from holdfast.kernel.bookings.queries import (
     find_many,
     history,
     lapsed,
+    listed,
+    listing,
     of_hold,
     of_holds,
     of_inventory,
@@ -32,6 +35,7 @@ from holdfast.kernel.bookings.queries import (
     owners,
     quote,
     sold,
+    sold_of,
     unfinished,
 )
 from holdfast.kernel.bookings.rules import (
@@ -64,6 +68,7 @@ from holdfast.kernel.bookings.values import (
 
 __all__ = [
     "CHECKS",
+    "ORDER",
     "AlreadyCancelled",
     "Booking",
     "BookingCancelled",
@@ -101,6 +106,8 @@ __all__ = [
     "is_moved",
     "keep_quote",
     "lapsed",
+    "listed",
+    "listing",
     "of_hold",
     "of_holds",
     "of_inventory",
@@ -115,5 +122,6 @@ __all__ = [
     "settle_cancellation",
     "slots_of",
     "sold",
+    "sold_of",
     "unfinished",
 ]

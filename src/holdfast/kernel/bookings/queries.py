@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from holdfast.kernel import holds
-from holdfast.kernel.bookings.models import bookings, cancellation_quotes, cancellations
+from holdfast.kernel.bookings.models import booking_references, bookings, cancellation_quotes, cancellations
 from holdfast.kernel.bookings.values import (
     Booking,
     BookingNotFound,
@@ -60,6 +60,48 @@ async def history(
     if product is not None:
         statement = statement.where(bookings.c.product == product)
     return await _load(db, statement.order_by(bookings.c.id.desc()).limit(limit))
+
+
+def listing(
+    *,
+    reference: str | None = None,
+    owner_ids: Sequence[UUID] | None = None,
+    provider_ids: Sequence[UUID] | None = None,
+    inventory_id: UUID | None = None,
+    state: str | None = None,
+) -> sa.Select[Any]:
+    """The statement of a list of bookings for staff, without order and limit; None filters nothing."""
+    statement = sa.select(bookings)
+    if reference is not None:
+        named = sa.select(booking_references.c.booking_id).where(booking_references.c.reference == reference)
+        statement = statement.where(bookings.c.id.in_(named))
+    if owner_ids is not None:
+        statement = statement.where(bookings.c.owner_id.in_(owner_ids))
+    if provider_ids is not None:
+        statement = statement.where(bookings.c.provider_id.in_(provider_ids))
+    if inventory_id is not None:
+        statement = statement.where(bookings.c.inventory_id == inventory_id)
+    return statement if state is None else statement.where(bookings.c.state == state)
+
+
+#: Newest first, for `kit.cursors.Page.select`.
+ORDER: tuple[sa.ColumnElement[Any], ...] = (bookings.c.id,)
+
+
+async def listed(db: Reader, statement: sa.Select[Any]) -> list[Booking]:
+    """The bookings of a statement made of `listing`."""
+    return await _load(db, statement)
+
+
+async def sold_of(db: Reader, inventory_id: UUID) -> tuple[int, int]:
+    """(bookings paid for, bookings that still wait for money): whom a cancellation of it concerns."""
+    rows = await db.all(
+        sa.select(bookings.c.state, sa.func.count().label("n"))
+        .where(bookings.c.inventory_id == inventory_id, bookings.c.state.in_(("confirmed", "pending", "requested")))
+        .group_by(bookings.c.state)
+    )
+    found = {row.state: row.n for row in rows}
+    return found.get("confirmed", 0), found.get("pending", 0) + found.get("requested", 0)
 
 
 async def unfinished(db: Reader, owner_id: UUID, *, now: datetime) -> list[UUID]:

@@ -1,5 +1,6 @@
 """The only coordinator: hold -> pay -> confirm; cancel -> refund; late money."""
 
+from holdfast.kernel.checkout import metrics
 from holdfast.kernel.checkout.actions import open_payment, release, settle
 from holdfast.kernel.checkout.cancelling import (
     cancel,
@@ -10,6 +11,7 @@ from holdfast.kernel.checkout.cancelling import (
 )
 from holdfast.kernel.checkout.tasks import end as end_payment
 from holdfast.kernel.checkout.tasks import pay
+from holdfast.kernel.checkout.tasks import process as process_event
 from holdfast.kernel.checkout.tasks import settle as ask_gateway
 from holdfast.kernel.checkout.values import (
     CANCEL_OCCURRENCE,
@@ -39,8 +41,10 @@ __all__ = [
     "cancel_occurrence",
     "end_payment",
     "finish_occurrence",
+    "metrics",
     "open_payment",
     "pay",
+    "process_event",
     "quote",
     "release",
     "reschedule",

@@ -54,6 +54,7 @@ from holdfast.kernel.identity.providers import (
 from holdfast.kernel.identity.queries import (
     all_providers,
     default_provider,
+    ids_of_contact,
     is_erased,
     keys_of,
     login_of_page,
@@ -139,6 +140,7 @@ __all__ = [
     "grant_role",
     "has_role",
     "hashed_password",
+    "ids_of_contact",
     "is_erased",
     "keys_of",
     "log_out",

@@ -29,6 +29,10 @@ from holdfast.kit.secrets import fingerprint
 ORDER: tuple[sa.ColumnElement[Any], ...] = (users.c.created_at, users.c.id)
 
 
+#: Unverified accounts may repeat an address; nobody looks through more of them.
+CONTACT_ACCOUNTS_MAX = 100
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """What a sign-in needs of an account, its secrets included; never leaves this feature."""
@@ -93,6 +97,16 @@ async def account_of_email(db: Reader, email: str) -> Account | None:
         .limit(1)
     )
     return None if row is None else _account(row)
+
+
+async def ids_of_contact(db: Reader, *, email: str | None = None, phone: str | None = None) -> list[UUID]:
+    """The accounts that have this address or number (as `normalized_phone` writes it), verified or not."""
+    wanted = [] if email is None else [users.c.email_key == rules.email_key(email)]
+    wanted += [] if phone is None else [users.c.phone_number == phone]
+    if not wanted:
+        return []
+    rows = await db.all(sa.select(users.c.id).where(sa.or_(*wanted)).order_by(users.c.id).limit(CONTACT_ACCOUNTS_MAX))
+    return [row.id for row in rows]
 
 
 async def account(db: Reader, user_id: UUID) -> Account:

@@ -17,7 +17,15 @@ from holdfast.kernel.payments.models import (
     payments,
 )
 from holdfast.kernel.payments.port import GatewayPayment, Notice
-from holdfast.kernel.payments.values import OPEN, UNPAID, Method, Payment, RefundTooLarge, Status
+from holdfast.kernel.payments.values import (
+    OPEN,
+    UNPAID,
+    GatewayEventNotFound,
+    Method,
+    Payment,
+    RefundTooLarge,
+    Status,
+)
 from holdfast.kit import ids, keeping
 from holdfast.kit.db import Transaction
 
@@ -270,6 +278,26 @@ async def forget_events(db: Transaction, *, before: datetime, limit: int) -> int
     """Drop notices that were received and processed before that moment, at most so many; how many."""
     done = (gateway_events.c.received_at < before, gateway_events.c.processed_at.is_not(None))
     return await keeping.drop(db, gateway_events, *done, first=[gateway_events.c.received_at], limit=limit)
+
+
+async def reopen_event(db: Transaction, event_id: UUID, *, actor: Actor, now: datetime) -> None:
+    """Let a stored notice be processed once more, whatever came of it: it only makes us ask for the state again."""
+    row = await db.first(sa.select(gateway_events).where(gateway_events.c.id == event_id))
+    if row is None:
+        raise GatewayEventNotFound
+    await db.execute(
+        sa.update(gateway_events).where(gateway_events.c.id == event_id).values(processed_at=None, outcome=None)
+    )
+    await audit.record(
+        db,
+        actor=actor,
+        action="gateway_event_reopened",
+        entity_type="gateway_event",
+        entity_id=event_id,
+        before={"outcome": row.outcome},
+        details={"gateway": row.gateway, "type": row.type},
+        now=now,
+    )
 
 
 def _row(payment: Payment) -> sa.ColumnElement[bool]:

@@ -9,7 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from holdfast.kernel.payments.models import gateway_events, gateway_references, payment_allocations, payments
-from holdfast.kernel.payments.values import OPEN, Payment, PaymentNotFound
+from holdfast.kernel.payments.values import OPEN, GatewayEventNotFound, Payment, PaymentNotFound
 from holdfast.kit.db import Reader
 
 
@@ -23,7 +23,14 @@ class GatewayEvent:
     object: str
     key: str | None
     reference: str | None
-    is_processed: bool
+    received_at: datetime
+    processed_at: datetime | None
+    #: in a word, what came of it; None while it waits
+    outcome: str | None
+
+    @property
+    def is_processed(self) -> bool:
+        return self.processed_at is not None
 
 
 async def find(db: Reader, payment_id: UUID) -> Payment:
@@ -141,9 +148,41 @@ async def unprocessed_events(db: Reader, *, received_before: datetime, limit: in
 
 
 async def event(db: Reader, event_id: UUID) -> GatewayEvent:
-    """A stored notice by our own id."""
-    row = await db.one(sa.select(gateway_events).where(gateway_events.c.id == event_id))
-    return GatewayEvent(row.id, row.gateway, row.type, row.object, row.key, row.reference, row.processed_at is not None)
+    """A stored notice by our own id. GatewayEventNotFound."""
+    row = await db.first(sa.select(gateway_events).where(gateway_events.c.id == event_id))
+    if row is None:
+        raise GatewayEventNotFound
+    return event_of(row)
+
+
+def events(*, gateway: str | None = None, outcome: str | None = None) -> sa.Select[Any]:
+    """The statement of a list of notices, without order and limit; `outcome` "waiting": not processed yet."""
+    statement = sa.select(gateway_events)
+    if gateway is not None:
+        statement = statement.where(gateway_events.c.gateway == gateway)
+    if outcome == WAITING:
+        return statement.where(gateway_events.c.processed_at.is_(None))
+    return statement if outcome is None else statement.where(gateway_events.c.outcome == outcome)
+
+
+#: Newest first, for `kit.cursors.Page.select`.
+EVENT_ORDER: tuple[sa.ColumnElement[Any], ...] = (gateway_events.c.received_at, gateway_events.c.id)
+WAITING = "waiting"
+
+
+def event_of(row: sa.Row[Any]) -> GatewayEvent:
+    """The value of a row of `gateway_events`, without its body: that may name people."""
+    return GatewayEvent(
+        id=row.id,
+        gateway=row.gateway,
+        type=row.type,
+        object=row.object,
+        key=row.key,
+        reference=row.reference,
+        received_at=row.received_at,
+        processed_at=row.processed_at,
+        outcome=row.outcome,
+    )
 
 
 def payment_of(row: sa.Row[Any]) -> Payment:

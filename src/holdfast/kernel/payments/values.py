@@ -94,6 +94,11 @@ class PaymentNotFound(NotFound):
 
 
 @dataclass(eq=False)
+class GatewayEventNotFound(NotFound):
+    """There is no such notice of a gateway."""
+
+
+@dataclass(eq=False)
 class AmountMismatch(Invalid):
     """The amount to pay is {amount} {currency}."""
 

@@ -4,6 +4,7 @@ from holdfast.kernel.refunds.actions import SEND, enqueue, issue, settle, try_ag
 from holdfast.kernel.refunds.checks import CHECKS
 from holdfast.kernel.refunds.queries import (
     are_owed,
+    count_by_status,
     count_failed,
     find,
     gateway_key,
@@ -12,24 +13,29 @@ from holdfast.kernel.refunds.queries import (
     with_status,
 )
 from holdfast.kernel.refunds.values import (
+    STATUSES,
     Refund,
     RefundFailed,
     RefundNotFailed,
     RefundNotFound,
     RefundSent,
+    Status,
     Why,
 )
 
 __all__ = [
     "CHECKS",
     "SEND",
+    "STATUSES",
     "Refund",
     "RefundFailed",
     "RefundNotFailed",
     "RefundNotFound",
     "RefundSent",
+    "Status",
     "Why",
     "are_owed",
+    "count_by_status",
     "count_failed",
     "enqueue",
     "find",

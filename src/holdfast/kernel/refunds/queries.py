@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from holdfast.kernel.refunds.models import refunds
-from holdfast.kernel.refunds.values import Refund, RefundNotFound, Status
+from holdfast.kernel.refunds.values import STATUSES, Refund, RefundNotFound, Status
 from holdfast.kit.db import Reader
 
 
@@ -64,6 +64,13 @@ async def count_failed(db: Reader) -> int:
     """How many refunds wait for somebody to try them again."""
     count: int = await db.scalar(sa.select(sa.func.count()).where(refunds.c.status == "failed"))
     return count
+
+
+async def count_by_status(db: Reader) -> dict[Status, int]:
+    """How many there are in each status."""
+    rows = await db.all(sa.select(refunds.c.status, sa.func.count().label("n")).group_by(refunds.c.status))
+    found = {row.status: row.n for row in rows}
+    return {status: found.get(status, 0) for status in STATUSES}
 
 
 def refund_of(row: sa.Row[Any]) -> Refund:
