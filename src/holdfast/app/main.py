@@ -39,10 +39,10 @@ from holdfast.kernel.webhooks import api as webhooks_api
 from holdfast.kit import http, openapi, problems
 from holdfast.kit.db import Database
 from holdfast.kit.headers import networks
-from holdfast.kit.letters import Sender
+from holdfast.kit.letters import FileSender, Sender
 from holdfast.web import pages as web_pages
 from holdfast.web.pages import general as general_pages
-from holdfast.web.pages import styleguide
+from holdfast.web.pages import letters, styleguide
 
 SANDBOX_PATH = "/sandbox"
 OPENAPI_PATH = "/openapi.json"
@@ -207,6 +207,9 @@ def _mount_pages(app: FastAPI, ours: House) -> None:
             app.include_router(product.pages)
     if ours.settings.environment != "production":
         app.include_router(styleguide.router)
+    if ours.settings.environment in {"demo", "development"}:
+        app.state.letters = FileSender(ours.settings.letters)
+        app.include_router(letters.router)
     app.add_exception_handler(HTTPException, _nothing_there)
 
 
