@@ -15,6 +15,7 @@ product = Product(
     pages=pages.router,
     templates=Path(__file__).with_name("templates"),
     title=mark("Buses"),
+    staff_links=pages.STAFF_LINKS,
     try_again=pages.try_again,
     sockets=sockets.router,
     present=present.PRESENTERS,
