@@ -183,6 +183,29 @@ async def test_a_lapse_that_got_lost_is_found_out_with_the_next_message(database
         await client.sees({"C6": "held"}, patience=PATIENCE_SECONDS)
 
 
+async def test_what_was_asked_is_asked_again_where_the_answer_got_lost_too(database: Database) -> None:
+    room = await builders.room(database)
+    came: list[str] = []
+
+    def loses(message: dict[str, Any]) -> bool:
+        came.append(message["type"])
+        return came in (["snapshot", "changes"], ["snapshot", "changes", "changes", "changes"])
+
+    async with served(database, QUIET) as site, client_of(site.of(room), loses=loses) as client:
+        await builders.hold(database, room, [0])
+        await eventually(partial(has_come, came, 2), "the first change is lost")
+        await builders.hold(database, room, [1])
+
+        await client.sees({"C1": "held", "C2": "held"}, patience=PATIENCE_SECONDS)
+
+    assert came == ["snapshot", "changes", "changes", "changes", "changes"]
+    assert client.live.resyncs == 2
+
+
+async def has_come(came: list[str], number: int) -> bool:
+    return len(came) >= number
+
+
 # Who is signed in
 
 

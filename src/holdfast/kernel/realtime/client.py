@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import json
 import random
-import time
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Any, Self
@@ -18,7 +17,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 POLICY = 1008
-#: How long an answer may take before it counts as lost. Who asks again at each message would be answered as often.
+#: How long an answer may take before it counts as lost and is asked for again. Not sooner: messages that come while it
+#: is on its way don't fit either, and who asked at each of them would be answered as often.
 _ANSWER_SECONDS = 1.0
 _FREE = frozenset({"free", "available"})
 _SELLING = frozenset({"on_sale", "sold_out"})
@@ -46,7 +46,9 @@ class Watching:
         self.state: str | None = None
         #: how often it found that something was missing, and asked
         self.resyncs = 0
-        self._asked_at = -_ANSWER_SECONDS
+        #: what waits for an answer, and when to ask it again (of the loop's clock)
+        self._question = ""
+        self._ask_again_at: float | None = None
         self._connection: ClientConnection | None = None
 
     async def __aenter__(self) -> Self:
@@ -77,16 +79,25 @@ class Watching:
 
     async def _connected(self) -> AsyncIterator[dict[str, Any]]:
         async with connect(self.url, open_timeout=20, compression=None) as connection:
-            self._connection, self._asked_at = connection, -_ANSWER_SECONDS
+            self._connection, self._ask_again_at = connection, None
             if self.token is not None:
                 await connection.send(json.dumps({"type": "authenticate", "token": self.token}))
-            async for text in connection:
-                message = json.loads(text)
+            while True:
+                message = json.loads(await self._next(connection))
                 if self._loses is not None and self._loses(message):
                     continue
                 if await self._take(connection, message):
                     yield message
-            raise ConnectionClosed(connection.protocol.close_rcvd, connection.protocol.close_sent)
+
+    async def _next(self, connection: ClientConnection) -> str | bytes:
+        """What comes next; what was asked is asked again while no answer comes."""
+        while True:
+            try:
+                async with asyncio.timeout_at(self._ask_again_at):
+                    return await connection.recv()
+            except TimeoutError:
+                self._ask_again_at = None
+                await self._ask(connection, since=self._question)
 
     async def _take(self, connection: ClientConnection, message: dict[str, Any]) -> bool:
         """Apply it; where something before it is missing, ask for that instead. Whether it was applied."""
@@ -94,10 +105,10 @@ class Watching:
             case "snapshot":
                 self.places = {place["seat_id"]: place for place in message["seats"]}
             case "changes" if message["after"] != self.position:
-                await self._ask(connection, since=self.position)
+                await self._ask(connection, since=self.position or "")
                 return False
             case "lapsed" | "ping" if message["position"] != self.position:
-                await self._ask(connection, since=self.position)
+                await self._ask(connection, since=self.position or "")
                 return False
             case "changes" | "lapsed":
                 for place in message["seats"]:
@@ -106,22 +117,23 @@ class Watching:
                 pass
             case _:  # of a newer server
                 return False
-        if message["type"] != "ping":
-            self._asked_at = -_ANSWER_SECONDS
+        if message["type"] == "snapshot" or (message["type"] == "changes" and self._question):
+            self._ask_again_at = None
         self.position = message["position"]
         self.available, self.state = message["available_seats"], message["state"]
         if message["type"] != "snapshot" and self.state in _SELLING and self._count_free() != self.available:
-            await self._ask(connection, since=None)  # a lapse was lost, which no position tells of
+            await self._ask(connection, since="")  # a lapse was lost, which no position tells of
         return True
 
-    async def _ask(self, connection: ClientConnection, *, since: str | None) -> None:
-        """Ask for what happened since, or for everything; not again while an answer may be on its way."""
-        if time.monotonic() - self._asked_at < _ANSWER_SECONDS:
+    async def _ask(self, connection: ClientConnection, *, since: str) -> None:
+        """Ask for what happened since, or for everything (""); not again while an answer may be on its way."""
+        if self._ask_again_at is not None:
             return
-        self._asked_at = time.monotonic()
+        self._question = since
+        self._ask_again_at = asyncio.get_running_loop().time() + _ANSWER_SECONDS
         self.resyncs += 1
         with contextlib.suppress(ConnectionClosed):
-            await connection.send(json.dumps({"since": since or ""}))
+            await connection.send(json.dumps({"since": since}))
 
     def _count_free(self) -> int:
         return sum(int(place.get("available", place["status"] in _FREE)) for place in self.places.values())

@@ -12,7 +12,8 @@ const REFUSED = 1008;
 const TYPES = new Set(["snapshot", "changes", "lapsed", "ping"]);
 const FREE = new Set(["free", "available"]);
 const SELLING = new Set(["on_sale", "sold_out"]);
-const ANSWER_MS = 1000; // until then an answer may be on its way; who asks at each message is answered as often
+// Until then an answer may be on its way, and what comes meanwhile does not fit either; later it is asked for again.
+const ANSWER_MS = 1000;
 
 export class LiveInventory extends EventTarget {
   constructor(url, { token } = {}) {
@@ -51,7 +52,7 @@ export class LiveInventory extends EventTarget {
     clearTimeout(this.retry);
     if (this.socket && this.socket.readyState <= WebSocket.OPEN) return;
     const socket = this.socket = new WebSocket(this.url);
-    this.askedAt = -Infinity;
+    this.answered();
     socket.onopen = () => {
       if (this.token) socket.send(JSON.stringify({ type: "authenticate", token: this.token }));
       this.listen();
@@ -68,6 +69,7 @@ export class LiveInventory extends EventTarget {
 
   lost(code) {
     clearTimeout(this.silence);
+    this.answered();
     if (this.isOnline) { this.isOnline = false; this.tell("offline"); }
     if (!this.isWanted) return;
     if (code === REFUSED) { this.isWanted = false; this.tell("refused"); return; }
@@ -80,10 +82,10 @@ export class LiveInventory extends EventTarget {
     if (!TYPES.has(message.type)) return; // of a newer server
     if (message.type === "snapshot") return this.begin(message);
     const follows = message.type === "changes" ? message.after : message.position;
-    if (follows !== this.position) return this.ask(this.position);
+    if (follows !== this.position) return this.ask(this.position ?? "");
     if (message.type !== "ping") this.change(message);
     // a lapse that got lost shows in no position, but in the sum
-    if (SELLING.has(message.state) && this.countFree() !== message.available_seats) this.ask(null);
+    if (SELLING.has(message.state) && this.countFree() !== message.available_seats) this.ask("");
   }
 
   begin(message) {
@@ -111,17 +113,23 @@ export class LiveInventory extends EventTarget {
   }
 
   settle(message) {
-    this.askedAt = -Infinity;
+    if (message.type === "snapshot" || (message.type === "changes" && this.question)) this.answered();
     this.position = message.position;
     this.available = message.available_seats;
     this.state = message.state;
   }
 
-  /** Something was missed: ask for what happened since, or for everything (null). */
+  /** Something was missed: ask for what happened since, or for everything (""). */
   ask(since) {
-    if (performance.now() - this.askedAt < ANSWER_MS) return;
-    this.askedAt = performance.now();
-    this.socket.send(JSON.stringify({ since: since ?? "" }));
+    if (this.asking) return;
+    this.question = since;
+    this.asking = setTimeout(() => { this.asking = null; this.ask(since); }, ANSWER_MS);
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({ since }));
+  }
+
+  answered() {
+    clearTimeout(this.asking);
+    this.asking = null;
   }
 
   countFree() {
