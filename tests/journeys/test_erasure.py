@@ -101,7 +101,7 @@ async def newcomer(world: World, canary: Canary) -> Person:
 
 
 async def everything(world: World, canary: Canary, person: Person) -> UUID:
-    """Each flow once: contacts, a hold given up, a booking cancelled in part, a payment that failed.
+    """Each flow once: contacts, a hold given up, a booking cancelled in part, a complaint, a payment that failed.
 
     Returns the payment of the booking.
     """
@@ -118,6 +118,8 @@ async def everything(world: World, canary: Canary, person: Person) -> UUID:
     assert (await person.ask("DELETE", f"/reservations/{given_up['id']}")).status_code == 204
     booking = await world.book(person, soon, "1A", "1B")
     told(await person.ask("POST", f"/bookings/{booking['id']}/cancel", {"items": [0], "reason": canary.reason}))
+    complaint = {"category": "service", "subject": f"Late, says {canary.first_name}", "text": canary.reason}
+    await person.post("/complaints", complaint, status=201)
     unpaid = await world.reserve(person, await world.line(), "2A")
     payment = await world.initiate(person, unpaid)
     await world.bank.pay(payment, card=BAD_CARD)
@@ -170,6 +172,7 @@ async def test_no_word_of_theirs_is_left_and_the_books_are_whole(world: World) -
     assert {
         *("users.email", "users.phone_number", "users.first_name", "users.last_name", "users.pending_email"),
         *("logins.agent", "cancellations.reason", "holds.key", "gateway_events.body"),
+        *("complaints.subject", "complaints.text"),
     } <= planted
     assert origins > 0
     assert answer.status_code == 204
@@ -207,6 +210,7 @@ async def test_what_they_may_take_with_them_is_everything_that_is_theirs(world: 
     assert {ticket["state"] for ticket in booking["tickets"]} == {"cancelled", "valid"}
     assert [payment["status"] for payment in unpaid["booking"]["payments"]] == ["failed"]
     assert {"confirmed", "cancelled"} <= {message["template"] for message in exported["notifications"]}
+    assert [complaint["text"] for complaint in exported["complaints"]] == [canary.reason]
     assert exported["user"]["email"] == canary.email
     assert {canary.agent} <= {login["agent"] for login in exported["logins"]}
     assert {"registered", "signed_in"} & {entry["action_type"] for entry in exported["activity"]}
