@@ -1,8 +1,10 @@
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
+import structlog
 from fastapi import FastAPI
 from pydantic import SecretStr
 
@@ -29,6 +31,15 @@ def application(database: Database, folder: Path, **changes: object) -> FastAPI:
         "letters_per_address_and_hour": RAISED,
     }
     return create_app(Settings(_env_file=None, **(values | changes)), database=database)  # type: ignore[arg-type]
+
+
+@pytest.fixture(autouse=True)
+def _few_words() -> Iterator[None]:
+    """Thousands of requests, of which nobody reads the access lines: writing them takes as long as answering."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture

@@ -36,6 +36,7 @@ POLICIES: Mapping[str, frozenset[str]] = {
     "admin": ADMIN,
     "staff": ADMIN | MEMBERS | RIVALS | {"operator"},
     "scanner": ADMIN | MEMBERS - {"provider's finance"} | RIVALS,
+    "admin+manager": ADMIN | MANAGERS | RIVALS,
     "reports": ADMIN | MANAGERS | {"provider's finance"} | RIVALS,
 }
 
@@ -55,6 +56,7 @@ _CHANGE_BOOKING = Behind(frozenset({"owner"}) | ADMIN, knows=MEMBERS)
 _ANYBODY = Behind(EVERYBODY)
 _CATALOGUE = Behind(ADMIN | MANAGERS, knows=EVERYBODY)
 _ADMIN = Behind(ADMIN)
+_MANAGED = Behind(ADMIN | MANAGERS)
 
 #: Every route with a thing in its path. What a parameter names is made in population.py.
 BEHIND: Mapping[str, Behind] = {
@@ -85,6 +87,17 @@ BEHIND: Mapping[str, Behind] = {
     "GET /api/v1/tickets/{ticket_id}/download": _READ_BOOKING,
     "GET /api/v1/tickets/{ticket_id}/qr.svg": _READ_BOOKING,
     "POST /api/v1/notifications/{notification_id}/read": _OWN_ALONE,
+    "GET /api/v1/complaints/{complaint_id}": _OWN,
+    "PATCH /api/v1/complaints/{complaint_id}": _ADMIN,
+    "GET /api/v1/webhook-endpoints/{endpoint_id}": _MANAGED,
+    "PATCH /api/v1/webhook-endpoints/{endpoint_id}": _MANAGED,
+    "DELETE /api/v1/webhook-endpoints/{endpoint_id}": _MANAGED,
+    "POST /api/v1/webhook-endpoints/{endpoint_id}/rotate-secret": _MANAGED,
+    "POST /api/v1/webhook-endpoints/{endpoint_id}/test": _MANAGED,
+    "POST /api/v1/webhook-endpoints/{endpoint_id}/resend-failed": _MANAGED,
+    "GET /api/v1/webhook-endpoints/{endpoint_id}/deliveries": _MANAGED,
+    "GET /api/v1/webhook-deliveries/{delivery_id}": _MANAGED,
+    "POST /api/v1/webhook-deliveries/{delivery_id}/resend": _MANAGED,
     "GET /api/v1/bus/routes/{route_id}": _ANYBODY,
     "PUT /api/v1/bus/routes/{route_id}": _CATALOGUE,
     "DELETE /api/v1/bus/routes/{route_id}": _CATALOGUE,
@@ -143,6 +156,7 @@ FRESH: Mapping[str, tuple[str, int]] = {
     "admin": ("role", 403),
     "staff": ("membership", 403),
     "scanner": ("membership", 403),
+    "admin+manager": ("membership", 403),
     "reports": ("membership", 403),
     "payer": ("account", 401),
     "account_owner": ("account", 401),

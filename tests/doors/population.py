@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import httpx2
 import jwt
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -97,7 +98,8 @@ async def _people(house: House, made: Population) -> None:
             )
             for employer in (provider.id, rival.id)
         ]
-        await db.execute(sa.update(api_keys).values(last_used_at=now))
+        seen = now + timedelta(days=1)  # that a key was used is written once a minute: not while these doors are tried
+        await db.execute(sa.update(api_keys).values(last_used_at=seen))
         return keys[0][1], keys[1][1]
 
     made.callers["provider's program"], made.callers["rival's program"] = await database.run(take_away)
@@ -244,6 +246,7 @@ async def _things(app: FastAPI, made: Population) -> None:
         ticket, refund = await db.scalar(sa.select(tickets.c.id)), await db.scalar(sa.select(refunds.c.id))
     async with builders_bus.browsing(app) as anybody:
         seats = (await anybody.get(f"/schedules/{lines[0].schedule_id}/seats")).json()["seats"]
+        complaint, endpoint, delivery = await _written(anybody, made)
     there = {
         "route_id": lines[0].route_id,
         "bus_id": lines[0].bus_id,
@@ -256,6 +259,9 @@ async def _things(app: FastAPI, made: Population) -> None:
         "refund_id": refund,
         "ticket_id": ticket,
         "notification_id": notification_id,
+        "complaint_id": complaint,
+        "endpoint_id": endpoint,
+        "delivery_id": delivery,
         "reservation_id": held[1].id,
         "hold_id": held[1].id,
         "id": owner.id,
@@ -269,6 +275,21 @@ async def _things(app: FastAPI, made: Population) -> None:
     made.urls["/bookings/{booking_id}/tickets/{ticket_id}.svg"] = (f"{picture}{ticket}.svg", f"{picture}{new_id()}.svg")
     made.things["table"] = ("bookings", "no_such_table")
     made.things["role"] = ("operator", "operator")
+
+
+async def _written(client: httpx2.AsyncClient, made: Population) -> tuple[str, str, str]:
+    """A complaint of the owner's, an endpoint of the provider's, and what is to be sent to it."""
+
+    async def post(path: str, caller: str, body: Mapping[str, str] | None) -> str:
+        headers = {"Authorization": f"Bearer {made.callers[caller]}"}
+        answer = await client.post(f"http://test/api/v1{path}", json=body, headers=headers)
+        assert answer.is_success, answer.text
+        return str(answer.json()["id"])
+
+    said = {"category": "service", "subject": "Late", "text": "It was late."}
+    complaint = await post("/complaints", "owner", said)
+    endpoint = await post("/webhook-endpoints", "provider's manager", {"url": "https://hooks.example.org/holdfast"})
+    return complaint, endpoint, await post(f"/webhook-endpoints/{endpoint}/test", "provider's manager", None)
 
 
 def _files(app: FastAPI, made: Population) -> None:

@@ -38,6 +38,7 @@ UNSAFE: Mapping[str, tuple[Mapping[str, str], str]] = {
     "e-mails in the open": ({**MAIL, "smtp_security": "none"}, "e-mails with codes travel"),
     "SMS in the open": ({"sms_url": "http://sms.example", **SMS}, "is plain http, so that codes travel in the open"),
     "a quick demo": ({"demo_fast": "true"}, "lets bookings end ten times too early"),
+    "webhooks into our network": ({"webhook_private_addresses": "true"}, "lets providers call into this network"),
     "plain http": ({"public_url": "http://tickets.example"}, "is plain http and no"),
     "no address": ({"public_url": ""}, "is plain http and no"),
 }
@@ -51,6 +52,7 @@ EVERYTHING = {
     "former_secrets": f"{SHORT},{DULL}",
     "gateways": "sandbox",
     "demo_fast": "true",
+    "webhook_private_addresses": "true",
     "public_url": "http://tickets.example",
     **MAIL,
     "smtp_security": "none",

@@ -216,6 +216,11 @@ async def _programs(world: World, client: httpx2.AsyncClient, secrets: dict[str,
     secrets["API key"] = key = await world.database.run(make)
     told(await client.get("/api/v1/buses", headers=_bearer(key)))
     assert (await client.get("/api/v1/buses", headers=_bearer(key + "x"))).status_code == 401
+    hook = {"url": "https://hooks.example.org/holdfast"}
+    made = told(await _post(client, "/webhook-endpoints", hook, **_bearer(key)), 201)
+    secrets["secret of a webhook"] = made["secret"]
+    turned = told(await _post(client, f"/webhook-endpoints/{made['id']}/rotate-secret", {}, **_bearer(key)))
+    secrets["next secret of a webhook"] = turned["secret"]
     assert (await client.get("/api/v1/buses", headers={"Authorization": f"Basic {key}"})).status_code == 401
 
 
