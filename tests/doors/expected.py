@@ -55,6 +55,9 @@ _READ_BOOKING = Behind(frozenset({"owner"}) | ADMIN | MEMBERS)
 _CHANGE_BOOKING = Behind(frozenset({"owner"}) | ADMIN, knows=MEMBERS)
 _ANYBODY = Behind(EVERYBODY)
 _CATALOGUE = Behind(ADMIN | MANAGERS, knows=EVERYBODY)
+#: Known to its provider alone, and run by some of it.
+_KNOWN = Behind(ADMIN | MEMBERS)
+_RUN = Behind(ADMIN | MANAGERS, knows=MEMBERS)
 _ADMIN = Behind(ADMIN)
 _MANAGED = Behind(ADMIN | MANAGERS)
 
@@ -101,9 +104,9 @@ BEHIND: Mapping[str, Behind] = {
     "GET /api/v1/bus/routes/{route_id}": _ANYBODY,
     "PUT /api/v1/bus/routes/{route_id}": _CATALOGUE,
     "DELETE /api/v1/bus/routes/{route_id}": _CATALOGUE,
-    "GET /api/v1/bus/buses/{bus_id}": Behind(ADMIN | MEMBERS),
-    "PUT /api/v1/bus/buses/{bus_id}": Behind(ADMIN | MANAGERS, knows=MEMBERS),
-    "DELETE /api/v1/bus/buses/{bus_id}": Behind(ADMIN | MANAGERS, knows=MEMBERS),
+    "GET /api/v1/bus/buses/{bus_id}": _KNOWN,
+    "PUT /api/v1/bus/buses/{bus_id}": _RUN,
+    "DELETE /api/v1/bus/buses/{bus_id}": _RUN,
     "GET /api/v1/bus/schedules/{schedule_id}": _ANYBODY,
     "PUT /api/v1/bus/schedules/{schedule_id}": _CATALOGUE,
     "DELETE /api/v1/bus/schedules/{schedule_id}": _CATALOGUE,
@@ -132,6 +135,23 @@ BEHIND: Mapping[str, Behind] = {
     "POST /holds/{hold_id}/pay": _OWN_ALONE,
     "POST /holds/{hold_id}/release": _OWN_ALONE,
     "GET /static/{digest}/{name:path}": _ANYBODY,
+    # pages of staff
+    "GET /staff/bookings/{booking_id}": _KNOWN,
+    "GET /staff/bookings/{booking_id}/cancel": _ADMIN,
+    "POST /staff/bookings/{booking_id}/cancel": _ADMIN,
+    "GET /staff/bus/buses/{bus_id}": _KNOWN,
+    "POST /staff/bus/buses/{bus_id}": _RUN,
+    "GET /staff/bus/routes/{route_id}": _KNOWN,
+    "POST /staff/bus/routes/{route_id}": _RUN,
+    "GET /staff/bus/schedules/{schedule_id}": _KNOWN,
+    "POST /staff/bus/schedules/{schedule_id}": _RUN,
+    "POST /staff/bus/schedules/{schedule_id}/cancel": _RUN,
+    "POST /staff/bus/schedules/{schedule_id}/delete": _RUN,
+    "POST /staff/bus/schedules/{schedule_id}/generate-seats": _RUN,
+    "POST /staff/gateway-events/{event_id}/process": _ADMIN,
+    "POST /staff/holds/{hold_id}/release": _ADMIN,
+    "POST /staff/jobs/{job_id}/retry": _ADMIN,
+    "POST /staff/refunds/{refund_id}/retry": _ADMIN,
 }
 #: What a GET needs beside its path, so that it answers 200.
 QUERIES: Mapping[str, str] = {
@@ -143,12 +163,15 @@ SIGNED: Mapping[str, tuple[int, str]] = {
     "POST /api/v1/payments/webhook": (401, "bad_signature"),
     "POST /api/v1/payments/webhook/{gateway}": (401, "bad_signature"),
 }
+_NO_REPORTS = frozenset({"provider's clerk", "provider's scanner", "operator"})
 #: Routes whose parameter names a choice, not a thing that is there or is not.
 CHOICES = frozenset({"GET /language/{locale}"})
 #: Routes that answer somebody whom the policy lets in otherwise: who, status, code.
 FURTHER: Mapping[str, tuple[frozenset[str], int, str]] = {
     "GET /language/{locale}": (EVERYBODY, 303, ""),
     "GET /sign-in": (PEOPLE, 303, ""),
+    "GET /staff/reports": (_NO_REPORTS, 403, ""),
+    "GET /staff/reports.csv": (_NO_REPORTS, 403, ""),
 }
 #: Policies about money and what staff may do: the row is read again at each request. What is taken away in the test
 #: a moment before, and what comes of it.
