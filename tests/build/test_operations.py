@@ -18,7 +18,7 @@ COMMANDS = sorted(
         match.strip()
         for span in _SPANS
         for line in span.splitlines()
-        for match in re.findall(r"(?:^|\s|/bin/)holdfast ((?:[a-z]+)(?: [^#&|>]+)?)", line.split("#")[0])
+        for match in re.findall(r"(?:^|\s|/bin/)holdfast ((?:[a-z-]+)(?: [^#&|>]+)?)", line.split("#")[0])
     }
 )
 

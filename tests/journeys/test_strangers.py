@@ -1,5 +1,6 @@
 """What a new account cannot do to another's things, nor anywhere that is for admins."""
 
+import re
 from dataclasses import dataclass
 
 import pytest
@@ -122,9 +123,10 @@ async def test_no_route_for_others_lets_a_new_account_in(world: World) -> None:
     asked = 0
 
     for method, path, policy in routes_with_policies(app):
-        if policy not in FOR_OTHERS and not policy.startswith("admin"):
+        is_for_others = policy in FOR_OTHERS or policy.startswith("admin")
+        if not is_for_others or not path.startswith("/api/v1"):  # pages answer as pages do: tests/web
             continue
-        filled = "/".join(str(new_id()) if part.startswith("{") else part for part in path.split("/"))
+        filled = re.sub(r"{\w+}", lambda _: str(new_id()), path)
         body: Json | None = {} if method in {"POST", "PUT", "PATCH"} else None
         refusal(await stranger.ask(method, filled.removeprefix("/api/v1"), body), 403, "role_needed")
         asked += 1

@@ -236,7 +236,8 @@ class World:
             return await books.count_pending_refunds(self.database) == 0
 
         await eventually(settled, "every refund settles")
-        assert await check(self.database) == []
+        breaches = await check(self.database)
+        assert breaches == [], "\n".join(map(str, breaches))
         assert await books.clearing(self.database) == await self.bank.books()
 
 

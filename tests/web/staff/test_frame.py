@@ -24,7 +24,7 @@ FOR_ADMINS = [
 FOR_ALL = ["/staff", "/staff/bookings", "/staff/bus/schedules", "/staff/bus/buses", "/staff/bus/routes"]
 #: What may stand in Latin letters on an Arabic page: names of people and things, codes, and words of computing.
 LATIN = re.compile(
-    r"Holdfast|English|CSV|JSON|UTC|API|SMS|EGP|Amal|Hassan|Provider [0-9a-f-]+|[\w.+-]+@[\w.-]+"
+    r"Holdfast|English|CSV|JSON|UTC|API|SMS|EGP|USD|Amal|Hassan|Provider [0-9a-f-]+|[\w.+-]+@[\w.-]+"
     r"|sandbox|[a-z]+[._][a-z._]+|\b[A-Z][a-z]+[A-Z]\w+"
 )
 

@@ -1,6 +1,7 @@
 """Live holds, and taking one away."""
 
 import httpx2
+import pytest
 
 from holdfast.kit.db import Database
 from holdfast.kit.ids import new_id
@@ -10,6 +11,7 @@ from tests.builders_identity import sign_up
 from tests.web.staff.conftest import Actions, SignIn
 
 
+@pytest.mark.alone
 async def test_a_hold_is_shown_with_its_owner_its_places_and_the_time_left(
     browser: httpx2.AsyncClient, database: Database, sign_in: SignIn, time: Time
 ) -> None:
@@ -26,6 +28,7 @@ async def test_a_hold_is_shown_with_its_owner_its_places_and_the_time_left(
     assert f'<count-down until="{held.expires_at.isoformat()}"' in mine
 
 
+@pytest.mark.alone
 async def test_a_hold_whose_payment_is_open_past_its_time_is_shown_as_stuck(
     browser: httpx2.AsyncClient, database: Database, sign_in: SignIn, time: Time
 ) -> None:

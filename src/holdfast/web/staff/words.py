@@ -103,6 +103,8 @@ ACTIONS: Mapping[str, str] = {
     "signed_in": mark("Signed in"),
     "table_exported": mark("Table exported"),
     "ticket_used": mark("Ticket used"),
+    "inventory_archived": mark("Archived"),
+    "webhooks_resent": mark("Failed webhooks sent again"),
 }
 
 #: fact of the outbox -> what was told
