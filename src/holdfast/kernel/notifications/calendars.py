@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from holdfast.kernel.checkout import BookingView
-from holdfast.kernel.notifications.composing import Fields
+from holdfast.kernel.notifications import composing
 from holdfast.kit.letters import Attachment
 from holdfast.kit.zones import utc_to_local
 
@@ -12,19 +12,19 @@ from holdfast.kit.zones import utc_to_local
 _AROUND = timedelta(days=366)
 
 
-def attachment(view: BookingView, fields: Fields, *, public_url: str, now: datetime, is_cancelled: bool) -> Attachment:
+def file_of(view: BookingView, *, locale: str, public_url: str, now: datetime, is_cancelled: bool) -> Attachment:
     """The event of the booking as it is now. Its sequence grows with time, so that calendars keep the newest."""
     method = "CANCEL" if is_cancelled else "PUBLISH"
-    content = _event(view, fields, public_url=public_url, now=now, method=method)
+    content = _event(view, locale=locale, public_url=public_url, now=now, method=method)
     return Attachment(
         f"booking-{view.booking.reference}.ics", f"text/calendar; charset=utf-8; method={method}", content
     )
 
 
-def _event(view: BookingView, fields: Fields, *, public_url: str, now: datetime, method: str) -> bytes:
+def _event(view: BookingView, *, locale: str, public_url: str, now: datetime, method: str) -> bytes:
     import icalendar  # noqa: PLC0415 - a quarter of a second that only letters need
 
-    hold = view.booking.hold
+    hold, sold = view.booking.hold, composing.sold_of(view, locale)
     ends_zone = str(hold.description.get("arrival_zone", hold.zone))
     event = icalendar.Event()
     event.add("uid", f"{view.booking.id}@{urlsplit(public_url).hostname}")
@@ -32,12 +32,12 @@ def _event(view: BookingView, fields: Fields, *, public_url: str, now: datetime,
     event.add("sequence", (now - view.booking.created_at) // timedelta(seconds=1))
     event.add("dtstart", utc_to_local(hold.starts_at, hold.zone))
     event.add("dtend", utc_to_local(hold.ends_at, ends_zone))
-    event.add("summary", fields.what)
-    event.add("description", "\n".join(f"{label}: {value}" for label, value in fields.rows))
-    event.add("url", fields.link)
+    event.add("summary", sold.what)
+    event.add("description", "\n".join(f"{label}: {value}" for label, value in sold.rows))
+    event.add("url", composing.link_to(view, public_url))
     event.add("status", "CANCELLED" if method == "CANCEL" else "CONFIRMED")
-    if fields.location:
-        event.add("location", fields.location)
+    if sold.location:
+        event.add("location", sold.location)
 
     calendar = icalendar.Calendar()
     calendar.add("prodid", "-//Holdfast//Bookings//EN")

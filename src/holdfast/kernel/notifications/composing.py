@@ -57,6 +57,24 @@ class Fields:
     link: str
 
 
+@dataclass(frozen=True, slots=True)
+class Sold:
+    """What was booked, in the product's words of then: its title, where it starts, and line by line."""
+
+    what: str
+    location: str | None
+    rows: tuple[tuple[str, str], ...]
+
+
+def sold_of(view: BookingView, locale: str) -> Sold:
+    described = _described(view, locale)
+    return Sold(described["title"], described.get("from") or described.get("place"), _rows(view, locale))
+
+
+def link_to(view: BookingView, public_url: str) -> str:
+    return f"{public_url}/bookings/{view.booking.id}"
+
+
 def title_of(story: Story, fields: Fields | None, *, locale: str) -> str:
     """What stands above it: the subject of the e-mail."""
     message = _TITLES[story.told.template]
@@ -76,18 +94,18 @@ def fields_of(story: Story, *, locale: str) -> Fields | None:
     if story.view is None:
         return None
     view, told = story.view, story.told
-    hold, described = view.booking.hold, _described(view, locale)
+    hold, sold = view.booking.hold, sold_of(view, locale)
     cancellation = _cancellation(view, story)
     labels = {item.number: item.label for item in hold.items}
     money = _amount(view, story, cancellation)
     was = None if hold.sold_starts_at == hold.starts_at else hold.sold_starts_at
     return Fields(
-        what=described["title"],
+        what=sold.what,
         reference=view.booking.reference,
-        location=described.get("from") or described.get("place"),
+        location=sold.location,
         starts=letterhead.moment(hold.starts_at, hold.zone, locale),
         places=_places(view, locale),
-        rows=_rows(view, locale),
+        rows=sold.rows,
         others=tuple(_rows(other, locale) for other in story.others),
         amount=letterhead.amount(money, locale) if money is not None else None,
         given_up=_listed([labels[number] for number in cancellation.items], locale)
@@ -98,7 +116,7 @@ def fields_of(story: Story, *, locale: str) -> Fields | None:
         was=None if was is None else letterhead.moment(was, hold.zone, locale),
         is_free_to_cancel=bookings.is_moved(view.booking) and story.now < hold.starts_at,
         why=_why(view, story) if told.template == "late_money_refunded" else None,
-        link=f"{story.public_url}/bookings/{view.booking.id}",
+        link=link_to(view, story.public_url),
     )
 
 

@@ -1,7 +1,7 @@
 """Write the letter of a notification: its text and HTML (or its SMS), its tickets and its calendar file."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -91,17 +91,11 @@ async def _attachments(story: Story, to: Recipient, *, key: TicketKey) -> tuple[
     if is_cancelled is None:
         return tuple(printed)
     dated = [
-        _calendar(story, view, locale=to.locale, is_cancelled=is_cancelled)
+        calendars.file_of(view, locale=to.locale, public_url=story.public_url, now=story.now, is_cancelled=is_cancelled)
         for view in _views(story)
         if _is_in_calendars(view, is_cancelled=is_cancelled)
     ]
     return (*printed, *dated)
-
-
-def _calendar(story: Story, view: BookingView, *, locale: str, is_cancelled: bool) -> Attachment:
-    fields = composing.fields_of(replace(story, view=view, others=()), locale=locale)
-    assert fields is not None
-    return calendars.attachment(view, fields, public_url=story.public_url, now=story.now, is_cancelled=is_cancelled)
 
 
 async def _tickets(view: BookingView, *, issuer: str, locale: str, key: TicketKey) -> Attachment:
