@@ -1,18 +1,19 @@
 """One's own bookings: the list, one with its tickets, and cancelling it or some of its places."""
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import Query, Request
 from pydantic import Field
 from starlette.responses import RedirectResponse, Response
 
-from holdfast.kernel import bookings, checkout, tickets
+from holdfast.kernel import bookings, checkout, notifications, tickets
 from holdfast.kernel.audit import Actor
 from holdfast.kernel.bookings import Booking, BookingNotFound, Quote
 from holdfast.kernel.checkout import BookingView
-from holdfast.kernel.identity import Caller, customer, own_id, payer
+from holdfast.kernel.holds import NoItems
+from holdfast.kernel.identity import Caller, Identity, customer, own_id, payer
 from holdfast.kernel.tickets import TicketCancelled, TicketKey, TicketNotFound
 from holdfast.kit import clock
 from holdfast.kit.cursors import Paged
@@ -94,6 +95,25 @@ async def tickets_pdf(request: Request, booking: OwnBooking, database: Db) -> Re
     return Response(pdf, media_type="application/pdf", headers={"Content-Disposition": disposition})
 
 
+@router.get("/bookings/{booking_id}/calendar.ics")
+@allow(customer, find=own_booking)
+async def calendar_file(request: Request, booking: OwnBooking, database: Db, settings: Identity) -> Response:
+    """The booking as an event for one's calendar: the same event as in letters, so that a later one replaces it."""
+    async with database.reader() as db:
+        now = await clock.moment(db)
+        view: BookingView = (await checkout.views_of(db, [booking]))[0]
+    file = await asyncio.to_thread(
+        notifications.calendar_file,
+        view,
+        locale=(await viewer_of(request)).locale,
+        public_url=settings.public_url,
+        now=now,
+        is_cancelled=booking.state == "cancelled",
+    )
+    disposition = f'attachment; filename="{file.name}"'
+    return Response(file.content, media_type=file.media_type, headers={"Content-Disposition": disposition})
+
+
 @router.get("/bookings/{booking_id}/tickets/{ticket_id}.svg")
 @allow(customer, find=own_booking)
 async def ticket_code(request: Request, booking: OwnBooking, database: Db) -> Response:
@@ -115,8 +135,14 @@ async def cancel_page(
     booking: OwnBooking,
     database: Db,
     items: Annotated[list[Annotated[int, Query(ge=0, le=1000)]] | None, Query(max_length=50)] = None,
+    chosen: Literal["yes"] | None = None,
 ) -> Response:
-    """What cancelling these places (all, where none is named) gives back now, before anything is done."""
+    """What cancelling these places gives back now, before anything is done.
+
+    All of them where none is named, unless somebody had the choice (`chosen`) and took none.
+    """
+    if chosen and not items:
+        return await _shown(request, database, booking, error=NoItems(), status=422)
 
     async def ask(db: Transaction) -> Quote:
         return await checkout.quote(db, booking.id, items=items)
@@ -186,7 +212,8 @@ async def _shown(
         methods=words.METHODS,
         error=None if error is None else told(error, locale),
         is_new="paid" in request.query_params,
-        was_cancelled="cancelled" in request.query_params,
+        was_cancelled="cancelled" in request.query_params and bool(view.cancellations),
+        refunded=view.cancellations[-1].refund_amount if view.cancellations else 0,
         status=status,
     )
 

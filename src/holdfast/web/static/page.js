@@ -106,9 +106,27 @@ document.addEventListener("change", (event) => {
   if (event.target.matches?.("[data-submits]")) event.target.form.requestSubmit();
 });
 
-// <main data-reload="3">: the page asks again after so many seconds, until it is no longer told to.
+// <main data-reload="3">: the page asks again after so many seconds, until it is no longer told to. Only what is new
+// is put in place, so that nobody who reads is thrown back to the top; each pause is longer than the one before.
+const PAUSE_SECONDS_MAX = 15;
+function askAgain(seconds) { setTimeout(() => look(seconds).catch(() => askAgain(longer(seconds))), seconds * 1000); }
+function longer(seconds) { return Math.min(seconds * 1.5, PAUSE_SECONDS_MAX); }
+
+async function look(seconds) {
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+  if (answer.redirected) { location.replace(answer.url); return; }
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const [main, next] = [document, page].map((each) => each.querySelector("main"));
+  if (!answer.ok || !next) { askAgain(longer(seconds)); return; }
+  if (next.innerHTML !== main.innerHTML) {
+    document.title = page.title;
+    main.replaceChildren(...next.childNodes);
+    announce(main.querySelector("h1")?.textContent ?? "");
+  }
+  if (next.dataset.reload) askAgain(longer(seconds));
+}
 const again = Number(document.querySelector("main")?.dataset.reload ?? 0);
-if (again > 0) setTimeout(() => location.reload(), again * 1000);
+if (again > 0) askAgain(again);
 
 // <button type="button" data-copy="text">, <button data-print>
 document.addEventListener("click", (event) => {

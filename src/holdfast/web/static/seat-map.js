@@ -1,22 +1,18 @@
 // <seat-map>: draws the places of its list as a map, keeps both in step with each other and with the server.
 //
 // Inside it stand, from the server, a JSON description and a list of checkboxes, which work without this script. The
-// checkboxes stay what the form sends: the map only ticks them. The layout is drawn once; a change redraws its place.
+// checkboxes stay what the form sends: the map only ticks them; a hall without a list gets hidden fields instead. The
+// layout is drawn once; a change redraws its place and nothing else. All words come from the page.
 import { LiveInventory } from "./live.js";
 import { announce, toast } from "./page.js";
-import { SeatMapModel, filled } from "./seat-map-model.js";
+import { element, grid, paint, sample, scale } from "./seat-map-drawing.js";
+import { SeatMapModel, filled, plural } from "./seat-map-model.js";
 
-const SVG = "http://www.w3.org/2000/svg";
-const CELL = 50, SIZE = 44, PAD = 8;
-const ZOOM_MIN = 0.6, ZOOM_MAX = 2.5;
-const ICONS = {
-  chosen: "M -5 0 L -1.500 4 L 6 -5",
-  mine: "M -5 0 L -1.500 4 L 6 -5",
-  held: "M 0 -6 A 6 6 0 1 0 0.010 -6 M 0 -3 L 0 0 L 3 2",
-  sold: "M -5 -5 L 5 5 M 5 -5 L -5 5",
-  wheelchair: "M -2 -6 L -2 1 L 4 1 L 6 5 M -4 -1 A 5 5 0 1 0 4 4",
-  companion: "M -3 -4 A 2 2 0 1 0 -3.010 -4 M 4 -4 A 2 2 0 1 0 3.990 -4 M -6 5 A 3 4 0 0 1 0 5 M 1 5 A 3 4 0 0 1 7 5",
-};
+const ZOOM = { least: 0.6, least_large: 0.2, most: 2.5, step: 1.25, legible: 0.5 };
+const LARGE = 300; // from so many places on, the map scrolls within a frame of its own
+const ANNOUNCED_AT_ONCE = 3;
+const FRESH_MS = 1700;
+const SELLING = new Set(["on_sale", "sold_out"]);
 
 class SeatMap extends HTMLElement {
   connectedCallback() {
@@ -27,11 +23,13 @@ class SeatMap extends HTMLElement {
     this.boxes = new Map([...this.querySelectorAll("input[name=seat_ids]")].map((box) => [box.value, box]));
     this.nodes = new Map();
     this.zoom = 1;
-    for (const [id, box] of this.boxes) {
-      if (box.checked && this.model.toggle(id) !== "chosen") box.checked = false;
-      box.addEventListener("change", () => this.pick(id, { from: box }));
-    }
+    this.isLarge = this.model.places.size >= LARGE;
     this.draw();
+    for (const id of this.data.chosen ?? []) this.model.toggle(id);
+    for (const [id, box] of this.boxes) {
+      if (box.checked) this.model.toggle(id); // by the server, or kept by the browser through a reload
+      box.addEventListener("change", () => this.pick(id));
+    }
     for (const id of this.model.places.keys()) this.paint(id);
     this.sum();
     this.follow();
@@ -44,32 +42,25 @@ class SeatMap extends HTMLElement {
   draw() {
     this.banner = element("p", { class: "offline", hidden: "" });
     const decks = element("div", { class: "decks" });
-    this.data.decks.forEach((deck, number) => decks.append(this.deck(deck, number)));
-    this.scroll = element("div", { class: "scroll", tabindex: "-1" });
+    for (const [number, rows] of this.model.rows) decks.append(this.deck(number, rows));
+    this.scroll = element("div", { class: "scroll" });
+    this.scroll.toggleAttribute("data-large", this.isLarge);
     this.scroll.append(decks);
     this.prepend(this.banner, this.legend(), this.zooms(), this.scroll);
-    this.first = [...this.nodes.values()][0];
-    this.first?.setAttribute("tabindex", "0");
+    // Beside the map where there is room; below it, closed, where there is none.
+    const list = this.querySelector("details");
+    if (list) list.open = matchMedia("(min-width: 56rem)").matches;
+    if (this.isLarge) this.rescale(this.fitting());
   }
 
-  deck(deck, number) {
-    const seats = this.data.seats.filter((seat) => seat.deck === number);
-    const rows = Math.max(...seats.map((seat) => seat.row)), columns = Math.max(deck.columns ?? 0, ...seats.map((seat) => seat.column));
-    const width = columns * CELL + 2 * PAD, height = (rows + 1) * CELL + PAD;
+  deck(number, rows) {
+    const { name, columns } = this.data.decks[number];
     const box = element("div", { class: "deck" });
-    const title = filled(this.words.map, { deck: deck.name ?? number + 1 });
-    if (this.data.decks.length > 1) { const head = element("h3"); head.textContent = deck.name; box.append(head); }
-    const svg = drawn("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "grid", "aria-label": title, "aria-multiselectable": "true" });
-    svg.dataset.width = width;
-    svg.dataset.height = height;
-    const front = drawn("text", { x: PAD, y: CELL / 2, class: "front", "aria-hidden": "true" });
-    front.textContent = number === 0 ? this.words.driver : "";
-    svg.append(front);
-    for (let row = 1; row <= rows; row++) {
-      const line = drawn("g", { role: "row" });
-      for (const seat of seats.filter((each) => each.row === row)) line.append(this.node(seat));
-      if (line.childElementCount) svg.append(line);
-    }
+    if (this.data.decks.length > 1) box.append(element("h3", {}, name));
+    const title = filled(this.words.map, { deck: name ?? number + 1 });
+    const front = number === 0 ? this.words.front : "";
+    const svg = grid(rows, { columns, title, front, tier: (price) => this.model.prices.indexOf(price), nodes: this.nodes });
+    this.nodes.get(rows[0][0].id).setAttribute("tabindex", "0");
     svg.addEventListener("keydown", (event) => this.key(event));
     svg.addEventListener("click", (event) => {
       const node = event.target.closest(".place");
@@ -79,116 +70,117 @@ class SeatMap extends HTMLElement {
     return box;
   }
 
-  node(seat) {
-    const x = PAD + (seat.column - 1) * CELL, y = seat.row * CELL - CELL / 3;
-    const node = drawn("g", { class: "place", role: "gridcell", tabindex: "-1", transform: `translate(${x} ${y})` });
-    node.dataset.id = seat.id;
-    node.append(
-      drawn("rect", { class: "ring", x: -4, y: -4, width: SIZE + 8, height: SIZE + 8, rx: 10 }),
-      drawn("rect", { width: SIZE, height: SIZE, rx: seat.type === "sleeper" ? 3 : 9 }),
-      drawn("path", { transform: `translate(${SIZE / 2} ${SIZE - 13})` }),
-    );
-    const text = drawn("text", { x: SIZE / 2, y: 17, "aria-hidden": "true" });
-    text.textContent = seat.number;
-    node.append(text);
-    this.nodes.set(seat.id, node);
-    return node;
-  }
-
-  /** One place as it is now; nothing else is touched. */
+  /** One place as it is now, on the map and in the list. */
   paint(id) {
-    const place = this.model.place(id), look = this.model.look(id), node = this.nodes.get(id), box = this.boxes.get(id);
-    const isOpen = look === "free" || look === "chosen";
-    node.dataset.look = look;
-    node.setAttribute("aria-selected", look === "chosen");
-    node.setAttribute("aria-disabled", !isOpen);
-    node.setAttribute("aria-label", this.label(place, look));
-    node.children[2].setAttribute("d", ICONS[look] ?? ICONS[place.flags[0]] ?? "");
+    const place = this.model.place(id), look = this.model.look(id), box = this.boxes.get(id);
+    paint(this.nodes.get(id), { look, flags: place.flags, label: this.label(place, look) });
     if (!box) return;
     box.checked = look === "chosen";
-    box.disabled = !isOpen;
+    box.disabled = look !== "free" && look !== "chosen";
     const said = box.closest("label").querySelector("[data-state]");
     if (said) said.textContent = this.words[look];
   }
 
   label(place, look) {
     const text = filled(this.words.label, { row: place.row, number: place.number, price: this.money(place.price), state: this.words[look] });
-    return [text, ...place.flags.map((flag) => this.words[flag])].join(", ");
+    return [text, ...(place.flags ?? []).map((flag) => this.words[flag])].join(this.words.comma);
   }
 
+  /** States, kept places, and prices: all that a place on the map may show. */
   legend() {
     const list = element("ul", { class: "legend" });
-    for (const look of ["free", "chosen", "mine", "held", "sold", ...new Set(this.data.seats.flatMap((seat) => seat.flags))]) {
-      const item = element("li"), svg = drawn("svg", { viewBox: "-2 -2 48 48", width: 24, height: 24, "aria-hidden": "true" });
-      const node = drawn("g", { class: "place" });
-      node.dataset.look = look;
-      node.append(drawn("rect", { width: SIZE, height: SIZE, rx: 9 }), drawn("path", { d: ICONS[look] ?? "", transform: `translate(${SIZE / 2} ${SIZE / 2}) scale(1.4)` }));
-      svg.append(node);
-      item.append(svg, this.words[look]);
-      list.append(item);
+    const { prices, places } = this.model;
+    const flags = new Set([...places.values()].flatMap((place) => place.flags ?? []));
+    const looks = ["free", "chosen", "mine", "held", "sold"];
+    if ([...places.values()].some((place) => place.status === "blocked")) looks.push("blocked");
+    if (prices.length > 1) prices.forEach((price, tier) => list.append(sample(this.money(price), { tier })));
+    for (const look of looks.slice(prices.length > 1 ? 1 : 0)) {
+      const price = look === "free" ? `, ${this.money(prices[0])}` : "";
+      list.append(sample(this.words[look] + price, { look }));
     }
+    for (const flag of flags) list.append(sample(this.words[flag], { flag }));
     return list;
   }
 
+  // Larger and smaller: buttons, two fingers, or the wheel with Ctrl, since without it the wheel moves the page.
+
   zooms() {
-    const box = element("div", { class: "zoom" });
-    for (const [sign, step, word] of [["+", 1.25, "zoom_in"], ["−", 0.8, "zoom_out"]]) {
-      const button = element("button", { type: "button", class: "second small", "aria-label": this.words[word] });
-      button.textContent = sign;
-      button.addEventListener("click", () => this.scale(this.zoom * step));
+    const box = element("div", { class: "zoom", role: "group", "aria-label": this.words.zoom });
+    for (const [sign, step, word] of [["+", ZOOM.step, "zoom_in"], ["−", 1 / ZOOM.step, "zoom_out"]]) {
+      const button = element("button", { type: "button", class: "second", "aria-label": this.words[word] }, sign);
+      button.addEventListener("click", () => this.rescale(this.zoom * step));
       box.append(button);
     }
     this.addEventListener("wheel", (event) => {
-      if (!event.ctrlKey || !this.scroll.contains(event.target)) return; // a pinch on a touchpad is a wheel with ctrl
+      if (!event.ctrlKey || !this.scroll.contains(event.target)) return; // a pinch on a touchpad is a wheel with Ctrl
       event.preventDefault();
-      this.scale(this.zoom * (event.deltaY < 0 ? 1.1 : 0.9));
+      this.rescale(this.zoom * (event.deltaY < 0 ? 1.1 : 0.9));
     }, { passive: false });
     let apart = 0, before = 1;
     const distance = ({ touches: [one, other] }) => Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY);
     this.addEventListener("touchstart", (event) => { if (event.touches.length === 2) { apart = distance(event); before = this.zoom; } }, { passive: true });
-    this.addEventListener("touchmove", (event) => { if (event.touches.length === 2 && apart) this.scale((before * distance(event)) / apart); }, { passive: true });
+    this.addEventListener("touchmove", (event) => { if (event.touches.length === 2 && apart) this.rescale((before * distance(event)) / apart); }, { passive: true });
     return box;
   }
 
-  scale(zoom) {
-    this.zoom = Math.min(ZOOM_MAX, Math.max(ZOOM_MIN, zoom));
-    for (const svg of this.querySelectorAll("svg[role=grid]")) {
-      svg.setAttribute("width", svg.dataset.width * this.zoom);
-      svg.setAttribute("height", svg.dataset.height * this.zoom);
-    }
+  rescale(zoom) {
+    this.zoom = Math.min(ZOOM.most, Math.max(this.isLarge ? ZOOM.least_large : ZOOM.least, zoom));
+    this.scroll.toggleAttribute("data-far", this.zoom < ZOOM.legible);
+    scale(this, this.zoom);
+  }
+
+  /** How large a large hall is at first: as wide as there is room. */
+  fitting() {
+    const widest = Math.max(...[...this.querySelectorAll("svg[role=grid]")].map((svg) => Number(svg.dataset.width)));
+    return Math.min(1, (this.scroll.clientWidth || innerWidth) / (widest + 40));
   }
 
   // Choosing
 
   key(event) {
     const id = event.target.dataset?.id;
-    if (!id || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!id || event.metaKey || event.altKey) return;
     if (event.key === " " || event.key === "Enter") this.pick(id);
-    else if (/^(Arrow|Home|End)/.test(event.key)) this.focusOn(this.model.neighbour(id, event.key), { isMoved: true });
+    else if (/^(Arrow|Home|End)/.test(event.key)) this.focusOn(this.model.neighbour(id, event.key, { isFar: event.ctrlKey }), { isMoved: true });
     else return;
     event.preventDefault();
   }
 
+  /** Only one place of a deck is reached by Tab: the one that was last. */
   focusOn(id, { isMoved = false } = {}) {
-    for (const node of this.nodes.values()) if (node.getAttribute("tabindex") === "0") node.setAttribute("tabindex", "-1");
     const node = this.nodes.get(id);
+    node.closest("svg").querySelector(".place[tabindex='0']")?.setAttribute("tabindex", "-1");
     node.setAttribute("tabindex", "0");
     if (isMoved) node.focus();
   }
 
-  pick(id, { from } = {}) {
+  pick(id) {
     const result = this.model.toggle(id);
-    if (result === "limit") { toast(filled(this.words.limit, { limit: this.model.limit })); if (from) from.checked = false; }
+    if (result === "limit") toast(filled(this.words.limit, { limit: this.model.limit }));
+    if (result === "taken") announce(this.label(this.model.place(id), this.model.look(id)));
     this.paint(id);
     this.sum();
   }
 
+  /** The line that stays in sight: which places, how many, for how much; and the fields that are sent. */
   sum() {
-    const count = this.model.chosen.size;
-    const text = count === 0 ? this.words.none : filled(count === 1 ? this.words.total_one : this.words.total, { count, total: this.money(this.model.total) });
-    const labels = [...this.model.chosen].map((id) => this.model.place(id).number).join(", ");
-    const place = document.getElementById("sum");
-    if (place) place.textContent = labels ? `${labels} · ${text}` : text;
+    const { choice, total, isFull, limit } = this.model;
+    const line = document.getElementById("sum");
+    if (line) {
+      const numbers = isolated(choice.map((place) => place.number).join(this.words.comma));
+      const text = isolated(filled(plural(this.words.total, choice.length, this.data.locale), { total: isolated(this.money(total)) }));
+      line.textContent = choice.length === 0 ? this.words.none : `${numbers} · ${text}`;
+      if (isFull) line.textContent += ` · ${filled(this.words.full, { limit })}`;
+    }
+    if (this.boxes.size === 0) this.replaceFields(choice);
+    this.dispatchEvent(new CustomEvent("chosen", { detail: choice, bubbles: true }));
+  }
+
+  replaceFields(choice) {
+    this.fields?.remove();
+    this.fields = element("div", { hidden: "" });
+    this.fields.append(...choice.map((place) => element("input", { type: "hidden", name: "seat_ids", value: place.id })));
+    this.append(this.fields);
   }
 
   money(minor) {
@@ -199,37 +191,46 @@ class SeatMap extends HTMLElement {
   // Live
 
   follow() {
+    if (!this.data.socket) return;
     this.live = new LiveInventory(this.data.socket);
-    this.live.addEventListener("snapshot", () => this.learn([...this.live.seats.values()], { isQuiet: !this.hadSnapshot }));
-    this.live.addEventListener("changes", ({ detail }) => this.learn(detail.map((change) => ({ ...change, status: change.after }))));
-    this.live.addEventListener("offline", () => { this.banner.textContent = this.words.offline; this.banner.hidden = false; announce(this.words.offline); });
-    this.live.addEventListener("online", () => { if (!this.banner.hidden) announce(this.words.online); this.banner.hidden = true; });
+    this.live.addEventListener("snapshot", () => {
+      this.learn([...this.live.seats.values()], { isQuiet: !this.hadSnapshot });
+      this.hadSnapshot = true;
+    });
+    this.live.addEventListener("changes", ({ detail }) => this.learn(detail));
+    this.live.addEventListener("offline", () => this.warn(this.words.offline));
+    this.live.addEventListener("refused", () => this.warn(this.words.offline));
+    this.live.addEventListener("online", () => { if (!this.banner.hidden) { this.banner.hidden = true; announce(this.words.online); } });
     this.live.start();
   }
 
+  warn(text) {
+    if (!this.banner.hidden && this.banner.textContent === text) return;
+    this.banner.textContent = text;
+    this.banner.hidden = false;
+    announce(text);
+  }
+
+  /** Show what is new. What was chosen and is gone is always told: a choice never changes silently. */
   learn(news, { isQuiet = false } = {}) {
-    this.hadSnapshot = true;
+    if (this.live.state && !SELLING.has(this.live.state)) this.warn(this.words.over);
     const { changed, gone, back } = this.model.learn(news);
+    if (!changed.length) return;
     for (const id of changed) {
       this.paint(id);
       if (!isQuiet) this.nodes.get(id).dataset.fresh = "";
     }
-    if (!changed.length) return;
     this.sum();
     for (const place of gone) toast(filled(this.words.gone, { number: place.number }), { seconds: 12 });
-    if (!isQuiet && back.length && back.length < 4) for (const place of back) announce(filled(this.words.back, { number: place.number }));
+    if (!isQuiet && back.length <= ANNOUNCED_AT_ONCE) for (const place of back) announce(filled(this.words.back, { number: place.number }));
     const left = document.getElementById("left");
-    if (left) left.textContent = filled(this.words.left, { count: this.model.left });
-    setTimeout(() => { for (const id of changed) delete this.nodes.get(id).dataset.fresh; }, 1700);
+    if (left) left.textContent = plural(this.words.left, this.model.left, this.data.locale);
+    setTimeout(() => { for (const id of changed) delete this.nodes.get(id).dataset.fresh; }, FRESH_MS);
     this.dispatchEvent(new CustomEvent("redrawn", { detail: changed }));
   }
 }
 
-function element(name, attributes = {}) { return dressed(document.createElement(name), attributes); }
-function drawn(name, attributes = {}) { return dressed(document.createElementNS(SVG, name), attributes); }
-function dressed(node, attributes) {
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  return node;
-}
+/** What is written in another direction stands by itself in the line. */
+function isolated(text) { return `\u2068${text}\u2069`; }
 
 customElements.define("seat-map", SeatMap);

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from holdfast.kit.money import exponent
-from holdfast.kit.words import mark, say
+from holdfast.kit.words import listed, mark, plural, say
 from holdfast.products.bus import offers
 from holdfast.products.bus.best_places import Choice, best_places
 from holdfast.products.bus.offers import Offer, Part
@@ -51,9 +51,10 @@ FLAGS: Mapping[str, str] = {
 MAP_WORDS: Mapping[str, str] = {
     "free": mark("free"),
     "chosen": mark("your choice"),
-    "mine": mark("held by you"),
+    "mine": mark("yours"),
     "held": mark("held by somebody"),
     "sold": mark("sold"),
+    "blocked": mark("not for sale"),
     "label": mark("Row {row} seat {number}, {price}, {state}"),
     "wheelchair": mark("for a wheelchair"),
     "companion": mark("for who travels with a wheelchair"),
@@ -63,15 +64,16 @@ MAP_WORDS: Mapping[str, str] = {
     "offline": mark("No connection. What you see may have changed; it is checked again when you hold seats."),
     "online": mark("Connected again."),
     "none": mark("No seat chosen yet"),
-    "total": mark("{count} seats, {total}"),
-    "total_one": mark("1 seat, {total}"),
+    "full": mark("more than {limit} at once are not possible"),
     "map": mark("Seat map, {deck}"),
+    "zoom": mark("Size of the map"),
     "zoom_in": mark("Larger"),
     "zoom_out": mark("Smaller"),
-    "driver": mark("Driver"),
-    "left": mark("{count} left"),
+    "front": mark("Driver"),
     "over": mark("Nothing is on sale here any more."),
 }
+#: A number of each plural form that a language may have, by the name under which browsers know the form.
+_FORMS: Mapping[str, int] = {"zero": 0, "one": 1, "two": 2, "few": 3, "many": 11, "other": 100}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,18 +133,25 @@ def best_of(
     return choice
 
 
-def why(choice: Choice, locale: str) -> str:
-    """Why these seats, in the viewer's language."""
+def why(choice: Choice, locale: str, *, is_best: bool) -> str:
+    """Why these seats, in the viewer's language. `is_best`: others were not passed over for them."""
     reason = choice.why
     fields = {"row": choice.seats[0].row, "met": reason.met, "count": reason.count}
-    sentences = [_PLACED[reason.code], *([_PREFERRED[reason.preference]] if reason.preference in _PREFERRED else [])]
-    return " ".join(say(sentence, locale).format(**fields) for sentence in sentences)
+    cheapest = plural("The cheapest free seat.", "The {count} cheapest free seats.", reason.count, locale)
+    sentences = [cheapest] if is_best else []
+    sentences.append(say(_PLACED[reason.code], locale))
+    if reason.preference in _PREFERRED:
+        sentences.append(say(_PREFERRED[reason.preference], locale))
+    return " ".join(sentence.format(**fields) for sentence in sentences)
 
 
 def map_data(
-    offer: Offer, part: Part, seats: list[ShownSeat], *, locale: str, limit: int, socket: str
+    offer: Offer, seats: list[ShownSeat], *, mine: Collection[str], locale: str, limit: int, socket: str
 ) -> dict[str, Any]:
-    """What the script draws the map of: decks, seats, words, and where the news comes from."""
+    """What the script draws the map of: decks, seats, words, and where the news comes from.
+
+    `mine`: numbers of the seats that the viewer holds.
+    """
     return {
         "decks": [dict(deck) for deck in offer.schedule.decks],
         "seats": [
@@ -156,6 +165,7 @@ def map_data(
                 "status": seat.status,
                 "price": seat.price,
                 "type": seat.type,
+                "mine": seat.number in mine,
             }
             for seat in seats
         ],
@@ -164,7 +174,16 @@ def map_data(
         "digits": exponent(offer.schedule.currency),
         "locale": locale,
         "socket": socket,
-        "words": {key: say(text, locale) for key, text in MAP_WORDS.items()},
-        "from": part.board.position,
-        "to": part.alight.position,
+        "words": _words(locale),
+    }
+
+
+def _words(locale: str) -> dict[str, Any]:
+    return {
+        **{key: say(text, locale) for key, text in MAP_WORDS.items()},
+        "comma": listed(("", ""), locale),
+        "left": {form: plural("{count} seat left", "{count} seats left", n, locale) for form, n in _FORMS.items()},
+        "total": {
+            form: plural("{count} seat, {total}", "{count} seats, {total}", n, locale) for form, n in _FORMS.items()
+        },
     }

@@ -1,6 +1,7 @@
 """Choose seats of one schedule on a live map, or take the best there are, and hold them."""
 
 import json
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeAlias
@@ -15,7 +16,7 @@ from holdfast import web
 from holdfast.kernel import holds
 from holdfast.kernel.audit import anyone
 from holdfast.kernel.checkout import Till
-from holdfast.kernel.holds import AlreadyHolding, Hold, SlotsTaken
+from holdfast.kernel.holds import AlreadyHolding, Hold
 from holdfast.kernel.identity import Caller, own_id
 from holdfast.kit import clock
 from holdfast.kit.db import Database
@@ -143,22 +144,24 @@ async def _shown(
             live = await holds.live_of_owner(db, viewer.actor.user_id, now=now, product="bus")
             mine = [hold for hold in live if hold.inventory_id == offer.schedule.id]
     seats = offering.shown_seats(offer, part, offers.statuses(offer, part, states))
+    held = {item.label for hold in mine for item in hold.items}
+    up_to, price_typed = _price(asked.up_to, offer.schedule.currency, viewer.locale)
     choice = None
-    if asked.count is not None:
+    if asked.count is not None and not price_typed.errors:
         choice = offering.best_of(
             offer,
             part,
             free=offers.free_numbers(offer, part, states),
             count=asked.count,
             preference=asked.prefer,
-            up_to=_minor(asked.up_to, offer.schedule.currency),
+            up_to=up_to,
             skip=asked.skip,
         )
     offered = frozenset() if choice is None else frozenset(seat.number for seat in choice.seats)
     limit = offer.inventory.limits.items_max
     query = urlencode({"from_stop": part.board.position, "to_stop": part.alight.position})
     socket = f"/api/v1/bus/ws/schedules/{offer.schedule.id}/seats?{query}"
-    data = offering.map_data(offer, part, seats, locale=viewer.locale, limit=limit, socket=socket)
+    data = offering.map_data(offer, seats, mine=held, locale=viewer.locale, limit=limit, socket=socket)
     return await web.show(
         request,
         "bus/seats.html",
@@ -168,8 +171,9 @@ async def _shown(
         seats=seats,
         chosen=offered or asked.numbers,
         choice=choice,
-        why=None if choice is None else offering.why(choice, viewer.locale),
+        why=None if choice is None else offering.why(choice, viewer.locale, is_best=asked.skip == 0),
         asked=asked,
+        price_typed=price_typed,
         others=asked.skip + 1 if choice is not None and asked.skip < offering.OTHERS_MAX else None,
         limit=limit,
         free=sum(seat.is_free for seat in seats) if offer.is_selling else 0,
@@ -182,7 +186,10 @@ async def _shown(
         flags=offering.FLAGS,
         bus_types=BUS_TYPES,
         error=None if error is None else web.told(error, viewer.locale),
-        taken=error.labels if isinstance(error, SlotsTaken) else [],
+        # said, since a choice never changes silently
+        lost=[]
+        if error
+        else [seat.number for seat in seats if seat.number in asked.numbers - held and not seat.is_free],
         held_elsewhere=error.hold_id if isinstance(error, AlreadyHolding) else None,
         server_time=now,
         status=status,
@@ -199,12 +206,13 @@ def _numbers(offer: Offer, seat_ids: Sequence[UUID]) -> list[str]:
     return [place.label for place in offer.places.places if offer.seat_id(place.number) in wanted]
 
 
-def _minor(text: str, currency: str) -> int | None:
-    """A price somebody typed; what is none is no limit."""
+def _price(text: str, currency: str, locale: str) -> tuple[int | None, web.Filled[web.Form]]:
+    """A price somebody typed, in minor units, with digits of any script; and what is to be said beside its field."""
+    plain = "".join(str(unicodedata.decimal(sign, sign)) for sign in text.strip())
     try:
-        return Money.parse(text.strip(), currency).minor if text.strip() else None
-    except MalformedAmount:
-        return None
+        return (Money.parse(plain, currency).minor if plain else None), web.Filled()
+    except MalformedAmount as error:
+        return None, web.Filled(errors={"up_to": web.told(error, locale)})
 
 
 def _bucket(request: Request) -> LocalBucket:
