@@ -1,6 +1,7 @@
 """A browser, what it looks at, and a watch over all that goes wrong meanwhile. README.md tells how to use it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
@@ -96,11 +97,14 @@ async def watch() -> AsyncIterator[Watch]:
 
 @pytest.fixture
 async def open_page(browser: Browser, watch: Watch, view: View) -> AsyncIterator[OpenPage]:
-    """Another page of another person, with cookies of its own: `await open_page()`, `await open_page(VIEWS["…"])`."""
+    """Another page of another person, with cookies of its own: `await open_page()`, `await open_page(VIEWS["…"])`.
+
+    Further words are Playwright's: `await open_page(java_script_enabled=False)`.
+    """
     contexts = []
 
-    async def opening(seen: View | None = None) -> Page:
-        context = await browser.new_context(**(seen or view).context())
+    async def opening(seen: View | None = None, **options: Any) -> Page:
+        context = await browser.new_context(**(seen or view).context() | options)
         context.set_default_timeout(_PATIENCE_MS)
         contexts.append(context)
         await watch.over(context)

@@ -66,6 +66,7 @@ class World:
         as_role: MemberRole = "owner",
         is_verified: bool = True,
         phone_number: str | None = None,
+        locale: str | None = None,
     ) -> list[Person]:
         """So many accounts, signed in: put there at once, since it is not signing up that is looked at."""
         people = []
@@ -82,6 +83,7 @@ class World:
                     last_name="Hassan",
                     roles=roles,
                     is_verified=is_verified,
+                    locale=locale,
                     actor=Actor.system(),
                     now=now,
                 )

@@ -1,0 +1,150 @@
+"""What a customer does on our pages, and how: with fingers or mouse, or by keyboard alone."""
+
+import re
+from dataclasses import dataclass
+
+from playwright.async_api import Locator, Page, expect
+
+from holdfast.kit.words import plural, say
+from tests.builders_identity import PASSWORD
+from tests.e2e.looks import axe, scrolls_sideways
+from tests.e2e.views import View
+from tests.journeys.calls import Json, Line, Person
+from tests.journeys.world import World
+
+GOOD_CARD = "4242 4242 4242 4242"
+BAD_CARD = "4000 0000 0000 0002"
+SILENT_CARD = "4000 0000 0000 0119"
+_TABS_MAX = 150
+_IS_SEEN = """
+(node) => {
+  const {left, top, width, height} = node.getBoundingClientRect();
+  const there = document.elementFromPoint(left + width / 2, top + height / 2);
+  const looks = [node, ...node.querySelectorAll("*")].map((each) => getComputedStyle(each));
+  return {
+    isOnTop: node.contains(there) || (node.labels ? [...node.labels].some((label) => label.contains(there)) : false),
+    isMarked: looks.some((look) => look.outlineStyle !== "none" || parseFloat(look.strokeWidth) > 3),
+  };
+}
+"""
+
+
+@dataclass
+class Customer:
+    """Somebody at a page of the site, in a language."""
+
+    world: World
+    page: Page
+    view: View
+    person: Person
+
+    @property
+    def url(self) -> str:
+        return self.world.site.urls[0]
+
+    def says(self, message: str, **fields: object) -> str:
+        """Our words in the language of the page."""
+        text = say(message, self.view.language)
+        return text.format(**fields) if fields else text
+
+    def counts(self, one: str, many: str, count: int) -> str:
+        return plural(one, many, count, self.view.language).replace("%(num)s", str(count)).format(count=count)
+
+    # Looking
+
+    async def looks_around(self) -> None:
+        """The page is one for everybody: accessible, as wide as the screen, written in the right direction."""
+        await expect(self.page.locator("html")).to_have_attribute("dir", self.view.direction)
+        await expect(self.page.get_by_role("heading", level=1)).to_have_count(1)
+        assert re.fullmatch(r".{2,}", await self.page.title())
+        await axe(self.page)
+        assert not await scrolls_sideways(self.page), self.page.url
+
+    def button(self, message: str) -> Locator:
+        return self.page.get_by_role("button", name=self.says(message), exact=True)
+
+    def link(self, message: str) -> Locator:
+        return self.page.get_by_role("link", name=self.says(message), exact=True)
+
+    def place(self, number: str) -> Locator:
+        """A place on the map."""
+        return self.page.locator("seat-map g.place").filter(has=self.page.locator(f"text={number}"))
+
+    def on_map(self, number: str) -> Locator:
+        """The same, by the name that is read aloud."""
+        return self.page.locator(f"seat-map [role=gridcell][aria-label*=' {number}{self.says_comma}']")
+
+    @property
+    def says_comma(self) -> str:
+        return "\N{ARABIC COMMA}" if self.view.language == "ar" else ","
+
+    async def looks(self, number: str, look: str) -> None:
+        """Return once that place looks like that: free, chosen, mine, held, sold."""
+        await expect(self.on_map(number)).to_have_attribute("data-look", look)
+
+    # Going
+
+    async def sign_in(self) -> None:
+        await self.page.goto(f"{self.url}/sign-in")
+        await self.page.locator("#email").fill(self.person.email)
+        await self.page.locator("#password").fill(PASSWORD)
+        await self.page.locator("main form button").click()
+        await self.page.wait_for_url(lambda url: "/sign-in" not in url)
+
+    async def open_map(self, line: Line, query: str = "") -> None:
+        await self.page.goto(f"{self.url}/bus/schedules/{line.id}{query}")
+        await self.page.locator("seat-map svg[role=grid]").first.wait_for()
+
+    async def choose(self, *numbers: str) -> None:
+        for number in numbers:
+            await self.on_map(number).click()
+            await self.looks(number, "chosen")
+
+    async def hold(self, line: Line, *numbers: str) -> Json:
+        """Signed in before; ends at the checkout."""
+        await self.open_map(line)
+        await self.choose(*numbers)
+        await self.button("Hold these seats").click()
+        await self.page.wait_for_url("**/holds/*")
+        return {"id": self.page.url.rsplit("/", 1)[1]}
+
+    async def go_and_pay(self) -> Json:
+        """From the checkout to the bank's page; the payment by its session."""
+        await self.page.locator("#pay button").click()
+        await self.page.wait_for_url(lambda url: url.startswith(self.world.site.sandbox_url))
+        return {"session_id": self.page.url.split("?")[0].rsplit("/", 1)[1], "payment_url": self.page.url}
+
+    async def give_card(self, number: str) -> None:
+        await self.page.get_by_role("textbox").fill(number)
+        await self.page.locator("button.pay").click()
+
+    # By keyboard alone
+
+    async def tab_to(self, target: Locator) -> None:
+        """Press Tab until it is reached; what has the focus must be seen to have it."""
+        for _ in range(_TABS_MAX):
+            await self.page.keyboard.press("Tab")
+            if await target.evaluate("(node) => node === document.activeElement"):
+                seen = await target.evaluate(_IS_SEEN)
+                assert seen == {"isOnTop": True, "isMarked": True}, f"{target} has the focus, but {seen}"
+                return
+        message = f"{target} is not reached by {_TABS_MAX} tabs"
+        raise AssertionError(message)
+
+    async def press(self, target: Locator, key: str = "Enter") -> None:
+        await self.tab_to(target)
+        await self.page.keyboard.press(key)
+
+    async def type(self, target: Locator, text: str) -> None:
+        await self.tab_to(target)
+        await self.page.keyboard.press("Control+a")
+        await self.page.keyboard.type(text)
+
+
+async def customer(world: World, page: Page, view: View, *, is_signed_in: bool = True) -> Customer:
+    """Somebody with an account in the language of the page."""
+    person = await world.customer(locale=view.language)
+    found = Customer(world, page, view, person)
+    if is_signed_in:
+        await found.sign_in()
+    return found
