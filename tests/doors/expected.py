@@ -127,6 +127,7 @@ BEHIND: Mapping[str, Behind] = {
     "GET /bookings/{booking_id}/cancel": _OWN_ALONE,
     "POST /bookings/{booking_id}/cancel": _OWN_ALONE,
     "GET /bookings/{booking_id}/tickets.pdf": _OWN_ALONE,
+    "GET /bookings/{booking_id}/calendar.ics": _OWN_ALONE,
     "GET /bookings/{booking_id}/tickets/{ticket_id}.svg": _OWN_ALONE,
     "GET /bus/schedules/{schedule_id}": _ANYBODY,
     "POST /bus/schedules/{schedule_id}/hold": _ANYBODY,
