@@ -213,7 +213,6 @@ async def test_without_a_script_seats_are_chosen_from_a_list(
     await sign_in(page, world, person)
     await page.goto(f"{platform(world)}/bus/schedules/{line.id}")
 
-    await page.locator("details.list summary").click()
     await page.locator("input[name=seat_ids]").first.check()
     await page.locator(".sum-line button").click()
 
