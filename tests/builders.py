@@ -3,8 +3,8 @@
 No gateway is called: what it would say is handed over as a `GatewayPayment` or `GatewayRefund` (`settle`, `refunded`).
 """
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Unpack
@@ -17,7 +17,7 @@ from holdfast.kernel import bookings, checkout, holds, inventory, payments, refu
 from holdfast.kernel.audit import Actor
 from holdfast.kernel.bookings import Booking, Cancellation
 from holdfast.kernel.checkout import Opened
-from holdfast.kernel.holds import Hold
+from holdfast.kernel.holds import Hold, Wish
 from holdfast.kernel.identity import Provider
 from holdfast.kernel.inventory import Clocks, Inventory, Limits, SlotState, Terms, turn
 from holdfast.kernel.payments import GatewayPayment, GatewayRefund, Method, Payment
@@ -33,6 +33,7 @@ from tests.toy_product import Room
 
 CLOCKS = Clocks()
 GATEWAY = "sandbox"
+_is_batched = False
 
 
 class RoomWish(TypedDict, total=False):
@@ -158,7 +159,33 @@ async def place(
     """The hold, and whether it is the first answer again."""
     actor = owner or user_actor()
     wish = toy.wish(room, places, owner=actor.user_id, **wishes)
+    return await (place_batched if _is_batched else place_plain)(database, room, wish, actor=actor, clocks=clocks)
+
+
+async def place_plain(
+    database: Database, room: Room, wish: Wish, *, actor: Actor, clocks: Clocks = CLOCKS
+) -> tuple[Hold, bool]:
+    """One transaction a hold: the reference."""
     return await database.run(lambda db: holds.place(db, wish, actor=actor, clocks=clocks))
+
+
+async def place_batched(
+    database: Database, room: Room, wish: Wish, *, actor: Actor, clocks: Clocks = CLOCKS
+) -> tuple[Hold, bool]:
+    """Through a batcher, as servers do it."""
+    async with holds.Batcher(database, clocks) as batcher:
+        return await batcher.place(wish, inventory=room.inventory, actor=actor)
+
+
+@contextmanager
+def batched() -> Iterator[None]:
+    """Let whatever these builders hold go through a batcher meanwhile."""
+    global _is_batched  # noqa: PLW0603 - the builders have no other place to remember it
+    _is_batched = True
+    try:
+        yield
+    finally:
+        _is_batched = False
 
 
 async def release(database: Database, held: Hold) -> None:

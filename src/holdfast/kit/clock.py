@@ -10,7 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from holdfast.kit.db import Moment, Reader, Transaction, metadata
+from holdfast.kit.bulk import Program, Statement
+from holdfast.kit.db import EPOCH, Moment, Reader, Transaction, metadata
 
 test_clock = sa.Table(
     "test_clock",
@@ -22,7 +23,10 @@ test_clock = sa.Table(
 )
 
 _POSTGRES = sa.select(sa.func.clock_timestamp())
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NOW = Statement("SELECT clock_timestamp() AS now", returns={"now": "moment"})
+_MOVED = Statement(
+    "SELECT offset_us, pinned_at FROM test_clock", returns={"offset_us": "bigint", "pinned_at": "moment"}
+)
 
 
 async def moment(db: Reader) -> datetime:
@@ -36,6 +40,15 @@ async def moment(db: Reader) -> datetime:
     return row.pinned_at or _aware(real) + timedelta(microseconds=row.offset_us)
 
 
+def in_batch(*, is_postgres: bool, has_test_clock: bool) -> Program[datetime]:
+    """The same moment for a program of `kit.bulk`, read after the locks it took."""
+    real = (yield _NOW.of())[0].now if is_postgres else _own_clock()
+    moved = (yield _MOVED.of()) if has_test_clock else ()
+    for row in moved:
+        return row.pinned_at or _aware(real) + timedelta(microseconds=row.offset_us)
+    return _aware(real)
+
+
 async def move(db: Transaction, *, by: timedelta = timedelta(0), pin_at: datetime | None = None) -> None:
     """Set the test clock: `by` from the real time, or standing still at `pin_at`. Refused outside environment test."""
     assert db.database.test_clock, "only environment test moves the clock"
@@ -45,7 +58,7 @@ async def move(db: Transaction, *, by: timedelta = timedelta(0), pin_at: datetim
 
 
 def _own_clock() -> datetime:
-    return _EPOCH + timedelta(microseconds=time.time_ns() // 1_000)
+    return EPOCH + timedelta(microseconds=time.time_ns() // 1_000)
 
 
 def _aware(value: Any) -> datetime:  # noqa: ANN401 - what the driver returned

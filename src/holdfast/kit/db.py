@@ -7,6 +7,7 @@ Who is handed a `Transaction` never commits: only edges open one.
 
 import asyncio
 import random
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -42,9 +43,17 @@ metadata = sa.MetaData(
 Id = sa.Uuid
 Json = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 QUARTER_SECONDS = 900
 _ATTEMPTS_MAX = 4  # the first one and three more
+_CONNECT_SECONDS = 5
+_SERVER_SETTINGS = {
+    "application_name": "holdfast",
+    "timezone": "UTC",
+    "lock_timeout": "10s",
+    "statement_timeout": "30s",
+    "idle_in_transaction_session_timeout": "60s",
+}
 #: What PostgreSQL's states and SQLite's words mean.
 _NAMES: tuple[tuple[type[Contended | DatabaseUnavailable | StorageFull], set[str], tuple[str, ...]], ...] = (
     # serialization failure, deadlock, lock timeout
@@ -76,12 +85,12 @@ class Moment(sa.TypeDecorator[datetime]):
         assert value.tzinfo is not None, "a moment has an offset"
         if dialect.name == "postgresql":
             return value.astimezone(UTC)
-        return (value - _EPOCH) // timedelta(microseconds=1)
+        return (value - EPOCH) // timedelta(microseconds=1)
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:  # noqa: ANN401, ARG002
         if value is None or isinstance(value, datetime):
             return value
-        return _EPOCH + timedelta(microseconds=value)
+        return EPOCH + timedelta(microseconds=value)
 
 
 def quarter_hour(column: sa.ColumnElement[datetime], dialect: Dialect) -> sa.ColumnElement[int]:
@@ -195,6 +204,20 @@ class Database:
                     await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
                 yield Reader(connection, self)
 
+    def postgres_options(self, **settings: str) -> dict[str, Any]:
+        """How the driver itself connects, for a connection outside the pool; `settings` are the server's for it."""
+        _, options = self._writer.dialect.create_connect_args(self.url)
+        return {**options, "timeout": _CONNECT_SECONDS, "server_settings": {**_SERVER_SETTINGS, **settings}}
+
+    async def in_writer_thread(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Hand a whole piece of work to the thread of SQLite's one writer, in its turn; it begins and commits."""
+        with _translated():
+            async with self._writer.connect() as connection:
+                driver: Any = (await connection.get_raw_connection()).driver_connection
+                # The driver's public calls are one hop a statement; this is how it makes them.
+                result: T = await driver._execute(work, driver._conn)  # noqa: SLF001
+                return result
+
 
 def normalized(url: str) -> sa.URL:
     """The same address with our driver; a bare postgresql:// means another one since SQLAlchemy 2.1."""
@@ -222,14 +245,8 @@ def _postgres_engine(url: sa.URL, *, pool_size: int) -> AsyncEngine:
         pool_pre_ping=False,
         pool_use_lifo=True,
         connect_args={
-            "timeout": 5,
-            "server_settings": {
-                "application_name": "holdfast",
-                "timezone": "UTC",
-                "lock_timeout": "10s",
-                "statement_timeout": "30s",
-                "idle_in_transaction_session_timeout": "60s",
-            },
+            "timeout": _CONNECT_SECONDS,
+            "server_settings": _SERVER_SETTINGS,
         },
     )
 
@@ -281,6 +298,14 @@ class _translated:  # noqa: N801 - reads as a word at its uses
             raise named from error
 
 
+def named(state: str, text: str) -> Error | None:
+    """What a driver's failure means, by PostgreSQL's state or SQLite's words; None for a mistake of ours."""
+    for kind, states, words in _NAMES:
+        if state in states or any(word in text for word in words):
+            return kind()
+    return DatabaseUnavailable() if state.startswith("08") else None
+
+
 def _named(error: BaseException) -> Error | None:
     if isinstance(error, PoolTimeout):
         return Overloaded()
@@ -288,9 +313,5 @@ def _named(error: BaseException) -> Error | None:
         return DatabaseUnavailable()
     if not isinstance(error, DBAPIError) or isinstance(error, IntegrityError):
         return None
-    state = str(getattr(error.orig, "sqlstate", None) or "")
-    text = str(error.orig)
-    for kind, states, words in _NAMES:
-        if state in states or any(word in text for word in words):
-            return kind()
-    return DatabaseUnavailable() if error.connection_invalidated or state.startswith("08") else None
+    found = named(str(getattr(error.orig, "sqlstate", None) or ""), str(error.orig))
+    return DatabaseUnavailable() if found is None and error.connection_invalidated else found

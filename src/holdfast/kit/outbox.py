@@ -6,6 +6,7 @@ listen to it, in one transaction.
 """
 
 import dataclasses
+import json
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from holdfast.kit import clock, jobs, keeping, metrics
+from holdfast.kit.bulk import Statement
 from holdfast.kit.db import Database, Id, Json, Moment, Reader, Transaction, metadata
 from holdfast.kit.ids import new_id
 
@@ -130,14 +132,47 @@ async def publish_change(
             kind=INVENTORY_CHANGED,
             inventory_id=inventory_id,
             seq=seq,
-            payload={
-                "states": [[slot, looks, _plain(until)] for slot, looks, until in states],
-                "state": state,
-                "layout_id": str(layout_id),
-            },
+            payload=_change_payload(states, state, layout_id),
             at=now,
         )
     )
+
+
+#: The same for many at once: rows of `fact_row` and `change_row`.
+PUBLISH = Statement(
+    "INSERT INTO outbox (id, kind, version, inventory_id, seq, payload, at) "
+    "SELECT id, kind, version, inventory_id, seq, payload, at FROM {rows}",
+    rows={
+        "id": "id",
+        "kind": "text",
+        "version": "int",
+        "inventory_id": "id",
+        "seq": "bigint",
+        "payload": "json",
+        "at": "moment",
+    },
+)
+
+
+def fact_row(fact: Fact, *, now: datetime, inventory_id: UUID, seq: int) -> tuple[Any, ...]:
+    """What `publish` writes, as a row for `PUBLISH`."""
+    return (new_id(), fact.name(), fact.version, inventory_id, seq, json.dumps(fact.payload()), now)
+
+
+def change_row(
+    inventory_id: UUID, *, seq: int, states: Sequence[Sequence[Any]], state: str, layout_id: UUID, now: datetime
+) -> tuple[Any, ...]:
+    """What `publish_change` writes, as a row for `PUBLISH`."""
+    payload = json.dumps(_change_payload(states, state, layout_id))
+    return (new_id(), INVENTORY_CHANGED, 1, inventory_id, seq, payload, now)
+
+
+def _change_payload(states: Sequence[Sequence[Any]], state: str, layout_id: UUID) -> dict[str, Any]:
+    return {
+        "states": [[slot, looks, _plain(until)] for slot, looks, until in states],
+        "state": state,
+        "layout_id": str(layout_id),
+    }
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

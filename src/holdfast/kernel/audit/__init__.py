@@ -1,6 +1,6 @@
 """Remember who did what, for ever."""
 
-from holdfast.kernel.audit.actions import record
+from holdfast.kernel.audit.actions import RECORD, RECORD_ORIGIN, record
 from holdfast.kernel.audit.chain import chain, chain_breaches, waits
 from holdfast.kernel.audit.checks import CHECKS
 from holdfast.kernel.audit.origins import forget_origins, forget_origins_of
@@ -12,6 +12,8 @@ from holdfast.kernel.audit.values import Actor, LogEntry
 __all__ = [
     "CHECKS",
     "ORDER",
+    "RECORD",
+    "RECORD_ORIGIN",
     "ActivityLog",
     "Actor",
     "LogEntry",

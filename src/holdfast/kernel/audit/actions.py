@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from holdfast.kernel.audit.models import activity_logs, activity_origins
 from holdfast.kernel.audit.values import Actor
+from holdfast.kit.bulk import Statement
 from holdfast.kit.db import Transaction
 from holdfast.kit.ids import new_id
 
@@ -46,3 +47,27 @@ async def record(
     )
     if actor.address is not None:
         await db.execute(sa.insert(activity_origins).values(log_id=log_id, address=actor.address))
+
+
+#: The same for many at once: rows of `row`, and of `origin_row` where an address is known.
+RECORD = Statement(
+    "INSERT INTO activity_logs (id, entity_type, entity_id, actor_kind, user_id, provider_id, action_type, details, "
+    "request_id, timestamp) SELECT id, entity_type, entity_id, actor_kind, user_id, provider_id, action_type, details, "
+    "request_id, at FROM {rows}",
+    rows={
+        "id": "id",
+        "entity_type": "text",
+        "entity_id": "id",
+        "actor_kind": "text",
+        "user_id": "id",
+        "provider_id": "id",
+        "action_type": "text",
+        "details": "json",
+        "request_id": "text",
+        "at": "moment",
+    },
+)
+RECORD_ORIGIN = Statement(
+    "INSERT INTO activity_origins (log_id, address) SELECT log_id, address FROM {rows}",
+    rows={"log_id": "id", "address": "text"},
+)

@@ -10,11 +10,10 @@ from holdfast.kernel.holds.actions import (
     place,
     release,
     release_claims,
-    seconds_until,
     settle,
     shift,
-    slots_taken,
 )
+from holdfast.kernel.holds.batcher import Batcher
 from holdfast.kernel.holds.checks import CHECKS, claims_missing, quantities_missing
 from holdfast.kernel.holds.queries import (
     count_items,
@@ -56,6 +55,7 @@ from holdfast.kernel.holds.values import (
 __all__ = [
     "CHECKS",
     "AlreadyHolding",
+    "Batcher",
     "CoolingDown",
     "Hold",
     "HoldEnded",
@@ -98,10 +98,8 @@ __all__ = [
     "quantities_missing",
     "release",
     "release_claims",
-    "seconds_until",
     "settle",
     "shift",
-    "slots_taken",
     "total_of",
     "unswept",
     "with_live_owner",

@@ -23,17 +23,11 @@ from holdfast.kernel.holds.values import (
     HoldPlaced,
     HoldReleased,
     Item,
-    OfferChanged,
-    SlotsTaken,
-    WantedItem,
     Wish,
 )
 from holdfast.kernel.inventory import (
-    SELLING,
     ClaimLost,
     Clocks,
-    OccurrenceCancelled,
-    SalesClosed,
     Turn,
     claims,
     turn,
@@ -56,7 +50,7 @@ async def place(db: Transaction, wish: Wish, *, actor: Actor, clocks: Clocks) ->
         first = await _first_answer(taken, wish)
         if first is not None:
             return first, True
-        _refuse_unless_selling(taken, wish)
+        rules.refuse_unless_selling(inventory, wish, now=now)
         rules.refuse_malformed(wish.items, limits=inventory.limits)
         standing = await _standing_hold(taken, wish)
         await _refuse_while_cooling_down(taken, wish, clocks=clocks)
@@ -65,7 +59,7 @@ async def place(db: Transaction, wish: Wish, *, actor: Actor, clocks: Clocks) ->
         first_claimed_at = standing.first_claimed_at if standing else now
         until = rules.first_end(first_claimed_at=first_claimed_at, now=now, limits=inventory.limits, clocks=clocks)
         if until <= now:
-            raise CoolingDown(seconds_until(now + clocks.chain_gap, now=now))
+            raise CoolingDown(rules.seconds_until(now + clocks.chain_gap, now=now))
         await _claim(taken, wish, hold_id=hold_id, until=until, standing=standing)
         if standing is not None:
             await _end(taken, standing, state="cancelled")
@@ -183,11 +177,6 @@ async def blank_keys(db: Transaction, owner_id: UUID) -> int:
     return await db.execute(theirs.values(key=sa.cast(holds.c.id, sa.String(255))))
 
 
-def seconds_until(moment: datetime, *, now: datetime) -> int:
-    """Whole seconds, rounded up, at least one."""
-    return max(-((now - moment) // timedelta(seconds=1)), 1)
-
-
 async def _first_answer(taken: Turn, wish: Wish) -> Hold | None:
     if wish.key is None or not taken.db.database.guards.stands("key"):
         return None
@@ -198,19 +187,6 @@ async def _first_answer(taken: Turn, wish: Wish) -> Hold | None:
     if digest != wish.digest:
         raise KeyReused
     return await queries.find(taken.db, hold_id)
-
-
-def _refuse_unless_selling(taken: Turn, wish: Wish) -> None:
-    inventory, now = taken.inventory, taken.now
-    if inventory.state == "cancelled":
-        raise OccurrenceCancelled
-    is_open = (inventory.sale_opens_at is None or inventory.sale_opens_at <= now) and (
-        inventory.sale_closes_at is None or now < inventory.sale_closes_at
-    )
-    if inventory.state not in SELLING or not is_open or now >= wish.starts_at:
-        raise SalesClosed(inventory.state if inventory.state not in SELLING else "closed")
-    if wish.version != inventory.version:
-        raise OfferChanged
 
 
 async def _standing_hold(taken: Turn, wish: Wish) -> Hold | None:
@@ -241,7 +217,7 @@ async def _refuse_while_cooling_down(taken: Turn, wish: Wish, *, clocks: Clocks)
     )
     until = rules.cooling_until(stretches, now=taken.now, limits=limits, clocks=clocks)
     if until is not None:
-        raise CoolingDown(seconds_until(until, now=taken.now))
+        raise CoolingDown(rules.seconds_until(until, now=taken.now))
 
 
 async def _claim(taken: Turn, wish: Wish, *, hold_id: UUID, until: datetime, standing: Hold | None) -> None:
@@ -251,28 +227,20 @@ async def _claim(taken: Turn, wish: Wish, *, hold_id: UUID, until: datetime, sta
     found = await claims.read(taken, wanted)
     gone = [slot for slot, claim in found.items() if claim.is_live(taken.now) and claim.hold_id not in instead_of]
     if gone:
-        raise slots_taken(taken, [wanted[slot] for slot in gone])
+        raise rules.slots_taken([wanted[slot] for slot in gone], serial=taken.inventory.serial)
     try:
         await claims.take(taken, list(wanted), hold_id=hold_id, until=until, instead_of=instead_of)
     except ClaimLost as lost:
-        raise slots_taken(taken, [wanted[slot] for slot in lost.slots]) from lost
+        raise rules.slots_taken([wanted[slot] for slot in lost.slots], serial=taken.inventory.serial) from lost
     if standing is not None:
         await release_claims(taken, standing)
     counted = Counter(slot for item in wish.items for slot in item.counted_slots)
     if counted:
         short = await claims.take_quantities(taken, counted, hold_id=hold_id, until=until, capacities=wish.capacities)
         if short:
-            raise slots_taken(taken, [item for item in wish.items if set(item.counted_slots) & set(short)])
-
-
-def slots_taken(taken: Turn, gone: Iterable[WantedItem | Item]) -> SlotsTaken:
-    """The refusal that names these places, each once, in the order of their numbers."""
-    labels = {item.place: item.label for item in gone}
-    places = sorted(labels)
-    return SlotsTaken(
-        labels=[labels[place] for place in places],
-        places=[ids.pack(taken.inventory.serial, place) for place in places],
-    )
+            raise rules.slots_taken(
+                [item for item in wish.items if set(item.counted_slots) & set(short)], serial=taken.inventory.serial
+            )
 
 
 async def _write(taken: Turn, wish: Wish, *, hold_id: UUID, first_claimed_at: datetime, until: datetime) -> Hold:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from holdfast.kernel.holds import rules
 from holdfast.kernel.holds.models import holds, items, price_lines
 from holdfast.kernel.holds.rules import Stretch
 from holdfast.kernel.holds.values import Hold, HoldNotFound, Item, Line
@@ -135,12 +136,7 @@ async def unpaid_stretches(
             holds.c.expires_at > since,
         )
     )
-    stretches = []
-    for row in rows:
-        end = min(row.ended_at or row.expires_at, row.expires_at, now)
-        if end > row.first_claimed_at:
-            stretches.append(Stretch(row.first_claimed_at, end))
-    return stretches
+    return rules.stretches_of(rows, now=now)
 
 
 async def ids_of_owners(db: Reader, inventory_id: UUID, owner_ids: Sequence[UUID]) -> dict[UUID, UUID]:

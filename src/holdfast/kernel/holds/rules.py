@@ -3,9 +3,59 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
-from holdfast.kernel.holds.values import Hold, Line, NoItems, SamePlaceTwice, TooManyItems, WantedItem
-from holdfast.kernel.inventory import Clocks, Limits
+from holdfast.kernel.holds.values import (
+    Hold,
+    Line,
+    NoItems,
+    OfferChanged,
+    SamePlaceTwice,
+    SlotsTaken,
+    TooManyItems,
+    WantedItem,
+    Wish,
+)
+from holdfast.kernel.inventory import SELLING, Clocks, Limits, OccurrenceCancelled, SalesClosed
+from holdfast.kit import ids
+
+
+class Clocked(Protocol):
+    """A hold, or a row of one."""
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def expires_at(self) -> datetime: ...
+    @property
+    def ended_at(self) -> datetime | None: ...
+
+
+class Claimed(Clocked, Protocol):
+    @property
+    def first_claimed_at(self) -> datetime: ...
+
+
+class Sale(Protocol):
+    """An inventory, or what was read of one under its turn."""
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def sale_opens_at(self) -> datetime | None: ...
+    @property
+    def sale_closes_at(self) -> datetime | None: ...
+
+
+class Labelled(Protocol):
+    """An item, wanted or held."""
+
+    @property
+    def place(self) -> int: ...
+    @property
+    def label(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +66,7 @@ class Stretch:
     end: datetime
 
 
-def is_live(hold: Hold, *, now: datetime) -> bool:
+def is_live(hold: Clocked, *, now: datetime) -> bool:
     """Whether its clock still runs; half open: at its last moment it is over."""
     return hold.state in {"active", "converted"} and hold.ended_at is None and now < hold.expires_at
 
@@ -57,6 +107,41 @@ def cooling_until(stretches: Iterable[Stretch], *, now: datetime, limits: Limits
         return None
     until = last + clocks.chain_gap
     return until if now < until else None
+
+
+def refuse_unless_selling(sale: Sale, wish: Wish, *, now: datetime) -> None:
+    """OccurrenceCancelled, SalesClosed, OfferChanged: what is wished is not on sale now, or not as it was priced."""
+    if sale.state == "cancelled":
+        raise OccurrenceCancelled
+    is_open = (sale.sale_opens_at is None or sale.sale_opens_at <= now) and (
+        sale.sale_closes_at is None or now < sale.sale_closes_at
+    )
+    if sale.state not in SELLING or not is_open or now >= wish.starts_at:
+        raise SalesClosed(sale.state if sale.state not in SELLING else "closed")
+    if wish.version != sale.version:
+        raise OfferChanged
+
+
+def stretches_of(unpaid: Iterable[Claimed], *, now: datetime) -> list[Stretch]:
+    """When an owner held places by these holds, up to now."""
+    found = []
+    for hold in unpaid:
+        end = min(hold.ended_at or hold.expires_at, hold.expires_at, now)
+        if end > hold.first_claimed_at:
+            found.append(Stretch(hold.first_claimed_at, end))
+    return found
+
+
+def slots_taken(gone: Iterable[Labelled], *, serial: int) -> SlotsTaken:
+    """The refusal that names these places, each once, in the order of their numbers."""
+    labels = {item.place: item.label for item in gone}
+    places = sorted(labels)
+    return SlotsTaken(labels=[labels[place] for place in places], places=[ids.pack(serial, place) for place in places])
+
+
+def seconds_until(moment: datetime, *, now: datetime) -> int:
+    """Whole seconds, rounded up, at least one."""
+    return max(-((now - moment) // timedelta(seconds=1)), 1)
 
 
 def refuse_malformed(items: Sequence[WantedItem], *, limits: Limits) -> None:

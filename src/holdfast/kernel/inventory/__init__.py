@@ -1,6 +1,6 @@
 """What is for sale, in which order it changes, and which slots of it are taken."""
 
-from holdfast.kernel.inventory import claims
+from holdfast.kernel.inventory import bulk, claims
 from holdfast.kernel.inventory.actions import (
     PlacesInUse,
     add,
@@ -79,6 +79,7 @@ __all__ = [
     "add",
     "add_layout",
     "archive",
+    "bulk",
     "capacities",
     "claims",
     "claims_with_ends",

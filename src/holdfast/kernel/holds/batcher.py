@@ -1,0 +1,203 @@
+"""Let requests that arrive together ride in one transaction: natural batching, no timer.
+
+While the writer is busy, requests queue; when it is free it takes all that wait, in the order of arrival. Alone, a
+request is a batch of one and waits for nobody. A batch that fails is halved until the one that fails it stands alone;
+an unknown commit is settled by repeating the batch with the same ids, whose keys then answer. See docs/holds.md.
+"""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+from uuid import UUID
+
+import structlog
+
+from holdfast.kernel.audit import Actor
+from holdfast.kernel.holds import queries
+from holdfast.kernel.holds.batch import Surroundings, Undecided, settle
+from holdfast.kernel.holds.desk import Expire, InBooking, Outcome, Place, Release, Replayed, Request, TurnTaken
+from holdfast.kernel.holds.values import Hold, Wish
+from holdfast.kernel.inventory import Clocks, Inventory
+from holdfast.kit import bulk, metrics
+from holdfast.kit.bulk import ConnectionLost
+from holdfast.kit.db import Database
+from holdfast.kit.errors import Contended, DatabaseUnavailable, Error, Overloaded
+
+BATCH_MAX = 128  # nothing is gained past 64; a longer one keeps its turns for longer
+QUEUE_MAX = 512  # beyond it a request is refused at once: at the rate of two cores a tenth of a second of waiting
+TRIES_MAX = 4
+
+log = structlog.get_logger("holdfast.holds")
+_sizes = metrics.histogram(
+    "holdfast_hold_batch_requests", "Requests that rode in one batch.", buckets=(1, 2, 4, 8, 16, 32, 64, 128)
+)
+_waiting = metrics.gauge("holdfast_hold_queue_requests", "Requests that wait for the writer of holds.")
+
+
+@dataclass(slots=True)
+class _Waiting:
+    request: Request
+    answer: "asyncio.Future[Outcome]"
+    #: it was passed over because its inventory's turn was somebody else's: the next time it is waited for
+    is_patient: bool = False
+
+
+@dataclass(slots=True)
+class Batcher:
+    """The one way into `settle` for a process: `place`, `release` and `expire` from any task of its loop."""
+
+    database: Database
+    clocks: Clocks
+    queue_max: int = QUEUE_MAX
+    batch_max: int = BATCH_MAX
+    _queue: deque[_Waiting] = field(default_factory=deque, init=False)
+    _writing: "asyncio.Task[None] | None" = field(default=None, init=False)
+    _writer: bulk.Writer = field(init=False)
+    _around: Surroundings = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._writer = bulk.open_writer(self.database)
+        self._around = Surroundings(
+            clocks=self.clocks,
+            guards=self.database.guards,
+            is_postgres=self.database.dialect == "postgresql",
+            has_test_clock=self.database.test_clock,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def place(self, wish: Wish, *, inventory: Inventory, actor: Actor) -> tuple[Hold, bool]:
+        """What `holds.place` does and raises; Overloaded where too many wait. `inventory`: what it was priced by."""
+        outcome = await self._ask(Place(wish, inventory, actor))
+        if isinstance(outcome, Replayed):
+            async with self.database.reader() as db:
+                return await queries.find(db, outcome.hold_id), True
+        assert isinstance(outcome, Hold)
+        return outcome, False
+
+    async def release(self, inventory_id: UUID, hold_id: UUID, *, actor: Actor, reason: str | None = None) -> bool:
+        """End a hold before its time; False, and nothing done, where it has a booking: that is the checkout's to end.
+
+        HoldNotFound, HoldEnded, HoldExpired, Overloaded.
+        """
+        outcome = await self._ask(Release(inventory_id, hold_id, actor, reason))
+        return not isinstance(outcome, InBooking)
+
+    async def expire(self, inventory_id: UUID, hold_id: UUID) -> bool:
+        """Tidy a hold whose moment has passed; False where it is not so any more. Overloaded."""
+        return await self._ask(Expire(inventory_id, hold_id)) is True
+
+    async def close(self) -> None:
+        """Let what waits be settled, then let go of the connection."""
+        if self._writing is not None:
+            await self._writing
+        await self._writer.close()
+
+    async def _ask(self, request: Request) -> Outcome:
+        if len(self._queue) >= self.queue_max:
+            raise Overloaded
+        waiting = _Waiting(request, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write())
+        outcome = await waiting.answer
+        if isinstance(outcome, Error):
+            raise outcome
+        return outcome
+
+    async def _write(self) -> None:
+        """Settle batch after batch until nobody waits."""
+        batch: list[_Waiting] = []
+        try:
+            while self._queue:
+                batch = self._next()
+                _sizes.observe(len(batch))
+                await self._settle(batch)
+                _waiting.set(len(self._queue))
+        finally:
+            self._writing = None
+            for left in (*batch, *self._queue):  # only where this task was ended
+                left.answer.cancel()
+
+    def _next(self) -> list[_Waiting]:
+        """Those who wait, in their order; who meets himself in the batch (owner, key, hold) comes in the next one."""
+        batch: list[_Waiting] = []
+        left: list[_Waiting] = []
+        met: set[Hashable] = set()
+        while self._queue and len(batch) < self.batch_max:
+            waiting = self._queue.popleft()
+            if waiting.answer.done():  # nobody listens any more
+                continue
+            marks = set(_marks(waiting.request))
+            (left if marks & met else batch).append(waiting)
+            met |= marks
+        self._queue.extendleft(reversed(left))
+        return batch
+
+    async def _settle(self, batch: Sequence[_Waiting]) -> None:
+        try:
+            outcomes = await self._tried(batch)
+        except Error as failure:  # nothing can be done now, for none of them
+            _answer(batch, [failure] * len(batch))
+        except Exception as failure:
+            if len(batch) == 1:
+                log.exception("hold_failed", inventory_id=str(batch[0].request.inventory_id))
+                batch[0].answer.set_exception(Contended() if isinstance(failure, Undecided) else failure)
+                return
+            log.warning("hold_batch_halved", requests=len(batch), failure=type(failure).__name__)
+            middle = len(batch) // 2
+            await self._settle(batch[:middle])
+            await self._settle(batch[middle:])
+        else:
+            self._passed_over(_answer(batch, outcomes))
+
+    async def _tried(self, batch: Sequence[_Waiting]) -> list[Outcome]:
+        """The outcomes, after as many tries as contention and broken connections may cost. Contended, unavailable."""
+        requests = [waiting.request for waiting in batch]
+        is_patient = any(waiting.is_patient for waiting in batch)
+        for attempt in range(1, TRIES_MAX + 1):
+            try:
+                return await self._writer.run(settle(requests, self._around, is_patient=is_patient))
+            except (Contended, Undecided):
+                if attempt == TRIES_MAX:
+                    raise
+            except ConnectionLost:
+                if attempt == TRIES_MAX:
+                    raise DatabaseUnavailable from None
+            await asyncio.sleep(random.uniform(0.005, 0.05) * 2**attempt)  # noqa: S311 - jitter, not a secret
+        raise AssertionError
+
+    def _passed_over(self, waiting: Sequence[_Waiting]) -> None:
+        """Put those whose turn was somebody else's back to the head; the next batch waits for it."""
+        for each in waiting:
+            each.is_patient = True
+        self._queue.extendleft(reversed(waiting))
+
+
+def _marks(request: Request) -> Iterator[Hashable]:
+    """What no two requests of one batch may share: the second has to see what became of the first."""
+    if not isinstance(request, Place):
+        yield request.hold_id
+        return
+    wish = request.wish
+    if wish.owner_id is not None:
+        yield "owner", wish.inventory_id, wish.owner_id
+    yield "key", wish.inventory_id, wish.placed_by, request.key
+
+
+def _answer(batch: Sequence[_Waiting], outcomes: Sequence[Outcome]) -> list[_Waiting]:
+    """Tell each its outcome; those that have none yet."""
+    passed_over = []
+    for waiting, outcome in zip(batch, outcomes, strict=True):
+        if isinstance(outcome, TurnTaken):
+            passed_over.append(waiting)
+        elif not waiting.answer.done():
+            waiting.answer.set_result(outcome)
+    return passed_over

@@ -1,0 +1,137 @@
+"""Read and write many holds at once: the statements of a batch, the same on both databases."""
+
+from holdfast.kit.bulk import Kind, Statement
+
+_FOUND: dict[str, Kind] = {
+    "inventory_id": "id",
+    "id": "id",
+    "product": "text",
+    "provider_id": "id",
+    "owner_id": "id",
+    "live_owner": "id",
+    "placed_by": "id",
+    "state": "text",
+    "key": "text",
+    "digest": "text",
+    "first_claimed_at": "moment",
+    "placed_at": "moment",
+    "expires_at": "moment",
+    "ended_at": "moment",
+    "paid_at": "moment",
+}
+_COLUMNS = ", ".join(f"holds.{name}" for name in _FOUND)
+
+BY_KEY = Statement(
+    f"SELECT {_COLUMNS} FROM {{rows}} JOIN holds ON holds.inventory_id = r.inventory_id "  # noqa: S608 - names of ours
+    "AND holds.placed_by = r.placed_by AND holds.key = r.key",
+    rows={"inventory_id": "id", "placed_by": "id", "key": "text"},
+    returns=_FOUND,
+)
+
+#: What stands for an owner here, and what was held unpaid as far back as a chain is looked for.
+OF_OWNERS = Statement(
+    f"SELECT {_COLUMNS} FROM {{rows}} JOIN holds ON holds.owner_id = r.owner_id "  # noqa: S608 - names of ours
+    "AND holds.inventory_id = r.inventory_id "
+    "WHERE holds.live_owner IS NOT NULL OR (holds.paid_at IS NULL AND holds.expires_at > {since})",
+    rows={"inventory_id": "id", "owner_id": "id"},
+    values={"since": "moment"},
+    returns=_FOUND,
+)
+
+BY_ID = Statement(
+    f"SELECT {_COLUMNS} FROM {{rows}} "  # noqa: S608 - names of ours
+    "JOIN holds ON holds.inventory_id = r.inventory_id AND holds.id = r.id",
+    rows={"inventory_id": "id", "id": "id"},
+    returns=_FOUND,
+)
+
+ITEMS_OF = Statement(
+    "SELECT items.inventory_id, items.hold_id, items.place, items.label, items.slots, items.counted_slots FROM {rows} "
+    "JOIN items ON items.inventory_id = r.inventory_id AND items.hold_id = r.hold_id AND items.state = 'kept' "
+    "ORDER BY items.hold_id, items.number",
+    rows={"inventory_id": "id", "hold_id": "id"},
+    returns={
+        "inventory_id": "id",
+        "hold_id": "id",
+        "place": "int",
+        "label": "text",
+        "slots": "json",
+        "counted_slots": "json",
+    },
+)
+
+END = Statement(
+    "UPDATE holds SET state = r.state, live_owner = NULL, ended_at = {now} FROM {rows} "
+    "WHERE holds.inventory_id = r.inventory_id AND holds.id = r.id AND holds.state = 'active'",
+    rows={"inventory_id": "id", "id": "id", "state": "text"},
+    values={"now": "moment"},
+)
+
+#: Its pending booking lapsed: that is the sweeper's to tidy, the owner need not wait for it.
+LET_GO = Statement(
+    "UPDATE holds SET live_owner = NULL FROM {rows} "
+    "WHERE holds.inventory_id = r.inventory_id AND holds.id = r.id AND holds.state = 'converted'",
+    rows={"inventory_id": "id", "id": "id"},
+)
+
+_HOLD: dict[str, Kind] = {
+    "inventory_id": "id",
+    "id": "id",
+    "product": "text",
+    "provider_id": "id",
+    "owner_id": "id",
+    "placed_by": "id",
+    "channel": "text",
+    "key": "text",
+    "digest": "text",
+    "live_owner": "id",
+    "first_claimed_at": "moment",
+    "expires_at": "moment",
+    "starts_at": "moment",
+    "ends_at": "moment",
+    "zone": "text",
+    "terms": "json",
+    "description": "json",
+    "currency": "text",
+    "total": "bigint",
+}
+_NAMES = ", ".join(_HOLD)
+
+ADD = Statement(
+    f"INSERT INTO holds ({_NAMES}, state, placed_at, sold_starts_at) "  # noqa: S608 - names of ours
+    f"SELECT {_NAMES}, 'active', {{now}}, starts_at FROM {{rows}}",
+    rows=_HOLD,
+    values={"now": "moment"},
+)
+
+_ITEM: dict[str, Kind] = {
+    "inventory_id": "id",
+    "hold_id": "id",
+    "number": "int",
+    "place": "int",
+    "label": "text",
+    "slots": "json",
+    "counted_slots": "json",
+    "amount": "bigint",
+}
+
+ADD_ITEMS = Statement(
+    f"INSERT INTO items ({', '.join(_ITEM)}, state) SELECT {', '.join(_ITEM)}, 'kept' FROM {{rows}}",  # noqa: S608 - names of ours
+    rows=_ITEM,
+)
+
+ADD_LINES = Statement(
+    "INSERT INTO price_lines (inventory_id, hold_id, position, item_number, kind, label, amount, tax_bps, inclusive) "
+    "SELECT inventory_id, hold_id, position, item_number, kind, label, amount, tax_bps, inclusive <> 0 FROM {rows}",
+    rows={
+        "inventory_id": "id",
+        "hold_id": "id",
+        "position": "int",
+        "item_number": "int",
+        "kind": "text",
+        "label": "text",
+        "amount": "bigint",
+        "tax_bps": "int",
+        "inclusive": "int",
+    },
+)
