@@ -29,6 +29,8 @@ from holdfast.products.bus.actions import buses, generation, routes, schedules
 from holdfast.products.bus.offers import Offer
 from holdfast.products.bus.reservations import Asked, Buyer, canonical
 from holdfast.products.bus.schemas import FareBody, NewBus, NewRoute, NewSchedule, StopBody
+from holdfast.products.bus.shelf import Shelf
+from holdfast.products.bus.tasks import Counter
 from tests import builders_identity
 from tests.builders_identity import Person, open_provider, sign_up
 
@@ -155,7 +157,9 @@ async def reserve(
         to_stop=to_stop,
         document=canonical([str(line.schedule_id), list(numbers), from_stop, to_stop]),
     )
-    hold, _ = await tasks.reserve(database, asked, buyer=Buyer(person.id, key), actor=person.actor, clocks=CLOCKS)
+    async with holds.Batcher(database, CLOCKS) as batcher:
+        counter = Counter(database, Shelf(database), batcher)
+        hold, _, _ = await tasks.reserve(counter, asked, buyer=Buyer(person.id, key), actor=person.actor)
     return hold
 
 
@@ -202,7 +206,10 @@ async def browsing(app: FastAPI, person: Person | None = None) -> AsyncIterator[
     """A client under /api/v1/bus, signed in as a person."""
     headers = person.headers if person is not None else {}
     transport = httpx2.ASGITransport(app=app, client=("203.0.113.9", 40_000))
-    async with httpx2.AsyncClient(transport=transport, base_url="http://test/api/v1/bus", headers=headers) as client:
+    async with (
+        app.state.batcher,
+        httpx2.AsyncClient(transport=transport, base_url="http://test/api/v1/bus", headers=headers) as client,
+    ):
         yield client
 
 

@@ -34,6 +34,12 @@ async def drop_key_of_claims(database: Database) -> None:
         await db.execute(sa.text("ALTER TABLE claims DROP CONSTRAINT pk_claims"))
 
 
+async def drop_key_of_changes(database: Database) -> None:
+    """The same for the guard `seq`: two changes of one inventory may have one number."""
+    async with database.transaction() as db:
+        await db.execute(sa.text("DROP INDEX uq_outbox_inventory_id_seq"))
+
+
 async def outcome(work: Awaitable[T]) -> T | Exception:
     """What came of it: the result, or the exception itself."""
     try:

@@ -8,6 +8,7 @@ from holdfast.app.products import PRODUCTS
 from holdfast.app.settings import Settings
 from holdfast.gateways.sandbox.adapter import SandboxGateway
 from holdfast.kernel.checkout import Till
+from holdfast.kernel.holds import Batcher
 from holdfast.kernel.identity import ADMIN, CUSTOMER, IdentitySettings
 from holdfast.kernel.inventory import Clocks
 from holdfast.kernel.payments import Gateway
@@ -35,6 +36,8 @@ class House:
     products: Products
     identity: IdentitySettings
     till: Till
+    #: what holds ride in
+    batcher: Batcher
     #: the first signs, all verify
     ticket_keys: tuple[TicketKey, ...]
     sender: Sender
@@ -45,6 +48,7 @@ class House:
     is_database_ours: bool = field(default=True)
 
     async def close(self) -> None:
+        await self.batcher.close()
         for gateway in self.till.gateways.values():
             await gateway.close()
         if self.is_database_ours:
@@ -66,16 +70,18 @@ def build(
     settings.check()
     if gateways is None:
         gateways = {name: _gateway(settings, name) for name in settings.gateways}
+    ours, clocks = database or open_database(settings), Clocks(pace=settings.pace)
     return House(
         settings=settings,
-        database=database or open_database(settings),
+        database=ours,
         products=Products(products, _root(settings, products)),
         identity=identity_settings(settings, products),
         till=Till(
             gateways=gateways,
-            clocks=Clocks(pace=settings.pace),
+            clocks=clocks,
             webhook_base=f"{settings.origin}{API}/payments/webhook",
         ),
+        batcher=Batcher(ours, clocks),
         ticket_keys=tuple(TicketKey.from_seed(derive(secret, "tickets")) for secret in settings.secrets),
         sender=sender or _sender(settings),
         hold_bucket=LocalBucket(rate=settings.holds_per_user_and_minute / 60, burst=settings.holds_per_user_and_minute),

@@ -131,6 +131,7 @@ def _hand_over(app: FastAPI, ours: House) -> None:
     """What routes find at `app.state`; each feature says in its `api` what it reads there."""
     app.state.house = ours
     app.state.till = ours.till
+    app.state.batcher = ours.batcher
     app.state.products = ours.products
     app.state.ticket_keys = ours.ticket_keys
     app.state.return_addresses = ours.settings.return_addresses

@@ -10,6 +10,7 @@ NAMES = frozenset(
         "turn",  # lock the inventory's row before anything of it is read
         "sorted",  # lock and write in sorted order
         "state_recheck",  # a conditional write checks the state that was read
+        "seq",  # a batch's change is numbered one past the number that was read (the index of it dropped by the test)
         "key",  # the same request with the same key has one effect
         "pk",  # the primary key of claims (dropped by the test in its own database)
     }

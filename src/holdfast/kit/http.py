@@ -10,12 +10,14 @@ import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, get_type_hints
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi import routing as fastapi_routing
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute, iter_route_contexts
+from pydantic import TypeAdapter, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
@@ -26,7 +28,7 @@ from holdfast.kit.bodies import MalformedForm, problem_at, raw_body
 from holdfast.kit.db import Database
 from holdfast.kit.errors import Error, Invalid
 from holdfast.kit.headers import Envelope, Network
-from holdfast.kit.idempotency import IdempotencyKey, Key, KeyHeader, key_of, once
+from holdfast.kit.idempotency import IdempotencyKey, Key, KeyHeader, header_of, key_of, once
 from holdfast.kit.openapi import operation_id
 from holdfast.kit.policies import (
     Declaration,
@@ -38,6 +40,7 @@ from holdfast.kit.policies import (
     declaration_of,
     form,
     idempotent,
+    lean,
     public,
     raw,
     unkeyed,
@@ -110,8 +113,8 @@ class Route(APIRoute):
         super().__init__(path, endpoint, **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        validate_and_handle = super().get_route_handler()
         declared = declaration_of(self.endpoint)
+        validate_and_handle = _leanly(self.endpoint) if declared.is_lean else super().get_route_handler()
         policy = declared.policy
         assert policy is not None
         included = fastapi_routing._effective_route_context_var.get()  # noqa: SLF001 - nothing public knows the prefix
@@ -235,6 +238,27 @@ def _run_once(endpoint: Callable[..., Any], declared: Declaration) -> Callable[.
     return run
 
 
+def _leanly(endpoint: Callable[..., Any]) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    """Validate the body as the framework does, and call the handler: `body`, `request`, `key`, nothing else."""
+    hints = get_type_hints(endpoint, include_extras=True)
+    assert hints.keys() == {"body", "request", "key", "return"}, f"{endpoint.__qualname__} is not lean"
+    body_type = TypeAdapter(hints["body"])
+
+    async def handle(request: Request) -> Response:
+        value = getattr(request, "_json", None)
+        try:
+            body = body_type.validate_python(value)
+        except ValidationError as error:
+            found = [{**each, "loc": ("body", *each["loc"])} for each in error.errors(include_url=False)]
+            if value is None:
+                found = [{"type": "missing", "loc": ("body",), "msg": "Field required", "input": None}]
+            raise RequestValidationError(found) from None
+        response: Response = await endpoint(body=body, request=request, key=header_of(request))
+        return response
+
+    return handle
+
+
 async def _key_of(request: Request, edge: Edge, name: str) -> IdempotencyKey:
     raw_content = await request.body() if not hasattr(request, "_json") else b""
     return key_of(
@@ -307,6 +331,7 @@ __all__ = [
     "form",
     "idempotent",
     "install",
+    "lean",
     "path_id",
     "public",
     "raw",

@@ -50,6 +50,7 @@ class Declaration:
     own_key: bool = False
     takes_version: bool = False
     may_conflict: bool = False
+    is_lean: bool = False
 
     @property
     def has_key_rule(self) -> bool:
@@ -133,6 +134,16 @@ def versioned(endpoint: F) -> F:
 def conflicting(endpoint: F) -> F:
     """This GET may be refused by how the thing stands (409); said here so that it is documented."""
     declaration_of(endpoint).may_conflict = True
+    return endpoint
+
+
+def lean(endpoint: F) -> F:
+    """Call the handler with its body, request and key alone, past the framework's injection, and send what it returns.
+
+    For the one call that everything is built for: the injection costs as much as all else of a request. The order of
+    refusals, the schema and the documentation are those of every other route.
+    """
+    declaration_of(endpoint).is_lean = True
     return endpoint
 
 

@@ -16,7 +16,7 @@ from holdfast.kernel.inventory import SalesClosed
 from holdfast.kit import clock, ids
 from holdfast.kit.db import Database, Transaction, violated
 from holdfast.kit.zones import AmbiguousTime, NonexistentTime
-from holdfast.products.bus import offers, queries
+from holdfast.products.bus import queries
 from holdfast.products.bus.actions import generation, routes, schedules
 from holdfast.products.bus.models import OVERLAP, bus_schedules
 from holdfast.products.bus.offers import Offer
@@ -246,7 +246,7 @@ async def _hold(database: Database, hold_id: UUID) -> Hold:
 
 
 def _number(offer: Offer, label: str) -> int:
-    return offers.place_numbered(offer.places.places, label).number
+    return next(place.number for place in offer.places.places if place.label == label)
 
 
 def _wall(text: str) -> datetime:

@@ -51,7 +51,7 @@ def settle(requests: Sequence[Request], around: Surroundings, *, is_patient: boo
             outcome if request.inventory_id in sales else InventoryNotFound()
             for request, outcome in zip(requests, outcomes, strict=True)
         ]
-    yield from _write(desk)
+    yield from _write(desk, around.guards)
     return outcomes
 
 
@@ -127,7 +127,7 @@ def _read_counters(desk: Desk, wanted: Mapping[Spot, int]) -> Program[None]:
         desk.give_back(row.inventory_id, row.slot, row.hold_id, row.quantity)
 
 
-def _write(desk: Desk) -> Program[None]:
+def _write(desk: Desk, guards: Guards) -> Program[None]:
     """Only what was won, ended or given back, sorted by inventory and slot."""
     now, sheets = desk.now, desk.sheets
     yield from _written(bulk.END, sheets.ended, now=now)
@@ -136,7 +136,10 @@ def _write(desk: Desk) -> Program[None]:
     yield from _written(bulk.ADD_ITEMS, sheets.items)
     yield from _written(bulk.ADD_LINES, sheets.lines)
     yield from _written(slots.GIVE_UP, sheets.given_up)
-    yield from _written(slots.TAKE, sorted(sheets.taken), now=now)
+    if guards.stands("pk"):
+        yield from _written(slots.TAKE, sorted(sheets.taken), now=now)
+    else:
+        yield from _written(slots.TAKE_UNGUARDED, sheets.taken)
     yield from _written(slots.GIVE_UP_QUANTITIES, sheets.quantities_given_up)
     yield from _written(slots.TAKE_QUANTITIES, sheets.quantities)
     yield from _written(slots.ADD_COUNTERS, sheets.new_counters)
@@ -144,10 +147,10 @@ def _write(desk: Desk) -> Program[None]:
     yield from _written(slots.COUNT, counts)
     yield from _written(RECORD, sheets.logs)
     yield from _written(RECORD_ORIGIN, sheets.origins)
-    yield from _publish(desk)
+    yield from _publish(desk, guards)
 
 
-def _publish(desk: Desk) -> Program[None]:
+def _publish(desk: Desk, guards: Guards) -> Program[None]:
     """One change an inventory, with the next `seq`; the facts carry it too."""
     now, sheets = desk.now, desk.sheets
     seq_of = {inventory_id: desk.sales[inventory_id].seq + 1 for inventory_id in sheets.states}
@@ -170,7 +173,7 @@ def _publish(desk: Desk) -> Program[None]:
     ]
     yield from _written(outbox.PUBLISH, rows)
     turns = [(inventory_id, desk.sales[inventory_id].seq) for inventory_id in sorted(seq_of)]
-    yield from _written(slots.NEXT_SEQ, turns, now=now)
+    yield from _written(slots.NEXT_SEQ if guards.stands("seq") else slots.NEXT_SEQ_UNGUARDED, turns, now=now)
 
 
 def _written(statement: Statement, rows: Sequence[tuple[Any, ...]], **values: Any) -> Program[None]:  # noqa: ANN401 - by their kinds

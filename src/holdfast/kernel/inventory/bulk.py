@@ -30,12 +30,12 @@ TAKE_FREE_TURNS = _turns(" FOR NO KEY UPDATE SKIP LOCKED")
 #: For tests that leave the guard out.
 READ_SALES = _turns("")
 
-NEXT_SEQ = Statement(
-    "UPDATE inventories SET seq = inventories.seq + 1, updated_at = {now} FROM {rows} "
-    "WHERE inventories.id = r.id AND inventories.seq = r.seq",
-    rows={"id": "id", "seq": "bigint"},
-    values={"now": "moment"},
-)
+_NEXT = "UPDATE inventories SET seq = inventories.seq + 1, updated_at = {now} FROM {rows} WHERE inventories.id = r.id"
+_SEEN: dict[str, Kind] = {"id": "id", "seq": "bigint"}
+
+NEXT_SEQ = Statement(f"{_NEXT} AND inventories.seq = r.seq", rows=_SEEN, values={"now": "moment"})
+#: For tests that leave the guard out.
+NEXT_SEQ_UNGUARDED = Statement(_NEXT, rows=_SEEN, values={"now": "moment"})
 
 CLAIMS_ON = Statement(
     "SELECT claims.inventory_id, claims.slot, claims.hold_id, claims.expires_at FROM {rows} "
@@ -44,15 +44,21 @@ CLAIMS_ON = Statement(
     returns={"inventory_id": "id", "slot": "int", "hold_id": "id", "expires_at": "moment"},
 )
 
+_TAKE = (
+    "INSERT INTO claims (inventory_id, slot, hold_id, kind, expires_at) "
+    "SELECT inventory_id, slot, hold_id, 'sale', expires_at FROM {rows} WHERE true ORDER BY inventory_id, slot"
+)
+_TAKEN: dict[str, Kind] = {"inventory_id": "id", "slot": "int", "hold_id": "id", "expires_at": "moment"}
+
 #: Sorted, and only what is free or has lapsed: what ends in the same batch was deleted before.
 TAKE = Statement(
-    "INSERT INTO claims (inventory_id, slot, hold_id, kind, expires_at) "
-    "SELECT inventory_id, slot, hold_id, 'sale', expires_at FROM {rows} WHERE true ORDER BY inventory_id, slot "
-    "ON CONFLICT (inventory_id, slot) DO UPDATE SET hold_id = excluded.hold_id, kind = excluded.kind, "
+    f"{_TAKE} ON CONFLICT (inventory_id, slot) DO UPDATE SET hold_id = excluded.hold_id, kind = excluded.kind, "
     "expires_at = excluded.expires_at WHERE claims.expires_at <= {now}",
-    rows={"inventory_id": "id", "slot": "int", "hold_id": "id", "expires_at": "moment"},
+    rows=_TAKEN,
     values={"now": "moment"},
 )
+#: For tests that leave the guard out.
+TAKE_UNGUARDED = Statement(_TAKE, rows=_TAKEN)
 
 GIVE_UP = Statement(
     "DELETE FROM claims WHERE (inventory_id, slot, hold_id) IN (SELECT inventory_id, slot, hold_id FROM {rows})",

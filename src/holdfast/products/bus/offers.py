@@ -16,7 +16,7 @@ from holdfast.kit.money import Money
 from holdfast.kit.text import match_key
 from holdfast.products.bus import rules
 from holdfast.products.bus.records import RouteStop, Schedule, ScheduleStop, names_of
-from holdfast.products.bus.values import Layout, Seat, SeatNotFound, SeatStatus, SeatType, StopUnknown
+from holdfast.products.bus.values import Layout, Seat, SeatStatus, SeatType, StopUnknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +100,6 @@ def item_of(offer: Offer, part: Part, place: Place) -> WantedItem:
     """One seat over a part, as the kernel holds it."""
     slots = rules.slots_of(place.number, legs=part.legs, legs_total=offer.places.slots_per_place)
     return WantedItem(place.number, place.label, slots=slots)
-
-
-def place_numbered(places: Iterable[Place], seat_number: str) -> Place:
-    """The seat with that number on it, whatever its case. SeatNotFound."""
-    for place in places:
-        if place.label.casefold() == seat_number.casefold():
-            return place
-    raise SeatNotFound
 
 
 def seat_type_of(place: Place) -> SeatType:

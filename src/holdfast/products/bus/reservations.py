@@ -2,21 +2,20 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from holdfast.kernel.holds import TooManyItems, Wish
-from holdfast.kernel.inventory import OccurrenceCancelled, Place, PlaceOfAnother, SalesClosed
-from holdfast.kit import ids
+from holdfast.kernel.inventory import OccurrenceCancelled, Place, SalesClosed
 from holdfast.kit.zones import utc_to_local
 from holdfast.products.bus import offers
 from holdfast.products.bus.best_places import Choice, Why, best_places
 from holdfast.products.bus.offers import Offer, Part
 from holdfast.products.bus.records import ScheduleStop
-from holdfast.products.bus.values import NotEnoughSeats, Preference, SeatFlag, SeatNotFound
+from holdfast.products.bus.values import NotEnoughSeats, Preference, SeatFlag
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,25 +62,6 @@ def refuse_unless_selling(offer: Offer) -> None:
         raise SalesClosed(offer.inventory.state)
 
 
-def named_places(offer: Offer, asked: Asked) -> list[Place]:
-    """The seats named by id or number. PlaceOfAnother, SeatNotFound."""
-    if asked.seat_numbers is not None:
-        return [offers.place_numbered(offer.places.places, number) for number in asked.seat_numbers]
-    places = []
-    for seat_id in asked.seat_ids or ():
-        unpacked = ids.unpack(seat_id)
-        if unpacked is None:
-            raise SeatNotFound
-        serial, number = unpacked
-        if serial != offer.inventory.serial:
-            raise PlaceOfAnother
-        place = offer.places.place(number)
-        if place is None:
-            raise SeatNotFound
-        places.append(place)
-    return places
-
-
 def best(offer: Offer, asked: Asked, *, free: Collection[int]) -> Choice:
     """The best seats among those free. TooManyItems, NotEnoughSeats."""
     assert asked.count is not None
@@ -95,8 +75,8 @@ def best(offer: Offer, asked: Asked, *, free: Collection[int]) -> Choice:
 
 def wish(
     offer: Offer,
-    bus_number: str,
     part: Part,
+    told: Mapping[str, Any],
     chosen: Sequence[Place],
     *,
     asked: Asked,
@@ -104,7 +84,10 @@ def wish(
     why: Why | None = None,
     version: int | None = None,
 ) -> Wish:
-    """All that the kernel needs. `version` other than the inventory's: only the first answer of a key is wanted."""
+    """All that the kernel needs; `told`: what `describe` says of the part.
+
+    `version` other than the inventory's: only the first answer of a key is wanted.
+    """
     return Wish(
         inventory_id=offer.schedule.id,
         version=offer.inventory.version if version is None else version,
@@ -115,15 +98,17 @@ def wish(
         lines=offers.lines_of(offer, part, chosen),
         starts_at=part.board.at,
         ends_at=part.alight.at,
-        description=describe(offer, bus_number, part, chosen, why=why),
+        description={
+            **told,
+            "seats": {place.label: offers.seat_type_of(place) for place in chosen},
+            "why": asdict(why) if why is not None else None,
+        },
         digest=asked.digest,
         key=buyer.key,
     )
 
 
-def describe(
-    offer: Offer, bus_number: str, part: Part, chosen: Sequence[Place], *, why: Why | None = None
-) -> dict[str, Any]:
+def describe(offer: Offer, bus_number: str, part: Part) -> dict[str, Any]:
     """Title, place and times as they are sold: words and ids, no personal data."""
     schedule = offer.schedule
     return {
@@ -141,8 +126,6 @@ def describe(
         "schedule_id": str(schedule.id),
         "route_id": str(schedule.route_id),
         "bus_id": str(schedule.bus_id),
-        "seats": {place.label: offers.seat_type_of(place) for place in chosen},
-        "why": asdict(why) if why is not None else None,
     }
 
 

@@ -1,21 +1,25 @@
 """What begins and ends its own transactions: placing a reservation, and statuses that move by themselves."""
 
+from dataclasses import dataclass
 from functools import partial
+from uuid import UUID
 
 import structlog
+from starlette.requests import HTTPConnection
 
-from holdfast.kernel import holds, inventory
+from holdfast.kernel import inventory
 from holdfast.kernel.audit import Actor
-from holdfast.kernel.holds import Hold, OfferChanged, SlotsTaken, Wish
-from holdfast.kernel.inventory import Clocks
+from holdfast.kernel.holds import Batcher, Hold, OfferChanged, SlotsTaken, Wish
+from holdfast.kernel.inventory import Place, PlaceOfAnother
 from holdfast.kit import clock, ids
-from holdfast.kit.db import Database, Reader, Transaction
+from holdfast.kit.db import Database
 from holdfast.kit.errors import Error
 from holdfast.kit.idempotency import KeyReused
-from holdfast.products.bus import offers, queries, reservations
+from holdfast.products.bus import queries, reservations
 from holdfast.products.bus.actions import moves
 from holdfast.products.bus.offers import Offer
 from holdfast.products.bus.reservations import Asked, Buyer
+from holdfast.products.bus.shelf import Shelf, Shelved
 from holdfast.products.bus.values import SeatNotFound
 
 #: How often a request is priced anew because what is for sale changed, or other seats are picked since some are gone.
@@ -26,20 +30,48 @@ _NO_VERSION = 0
 log = structlog.get_logger("holdfast.bus")
 
 
-async def reserve(database: Database, asked: Asked, *, buyer: Buyer, actor: Actor, clocks: Clocks) -> tuple[Hold, bool]:
-    """Hold the seats asked for: (the hold, whether it is the first answer again for this key).
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """Where a process sells: the offers at hand, and the batches that hold."""
+
+    database: Database
+    shelf: Shelf
+    batcher: Batcher
+
+
+def counter_of(connection: HTTPConnection) -> Counter:
+    """The counter of this process, opened when it is first asked for."""
+    state = connection.app.state
+    if not hasattr(state, "bus_counter"):
+        state.bus_counter = Counter(state.database, Shelf(state.database), state.batcher)
+    counter = state.bus_counter
+    assert isinstance(counter, Counter)
+    return counter
+
+
+async def reserve(counter: Counter, asked: Asked, *, buyer: Buyer, actor: Actor) -> tuple[Hold, Offer, bool]:
+    """Hold the seats asked for: (the hold, what it is of, whether it is the first answer again for this key).
 
     Raises ScheduleNotFound, SeatNotFound, PlaceOfAnother, StopUnknown, StopsReversed, NotEnoughSeats, and whatever
-    `holds.place` raises.
+    `Batcher.place` raises.
     """
-    try:
-        return await _reserve(database, asked, buyer=buyer, actor=actor, clocks=clocks)
-    except Error as refused:
-        first = await _first_answer(database, asked, buyer=buyer, actor=actor, clocks=clocks)
-        if first is None:
-            raise
-        log.info("reservation_replayed", hold_id=str(first.id), refused=type(refused).__name__)
-        return first, True
+    is_fresh = False
+    for attempt in range(1, TRIES_MAX + 1):
+        shelved, wish = await _priced(counter, asked, buyer=buyer, actor=actor, is_fresh=is_fresh)
+        if isinstance(wish, Hold):
+            return wish, shelved.offer, True
+        try:
+            hold, is_replayed = await counter.batcher.place(wish, inventory=shelved.offer.inventory, actor=actor)
+        except OfferChanged:
+            is_fresh = True
+            if attempt == TRIES_MAX:
+                raise
+        except SlotsTaken:
+            if asked.count is None or attempt == TRIES_MAX:
+                raise
+        else:
+            return hold, shelved.offer, is_replayed
+    raise AssertionError
 
 
 async def move_statuses(database: Database) -> int:
@@ -53,70 +85,66 @@ async def move_statuses(database: Database) -> int:
     return steps
 
 
-async def _reserve(
-    database: Database, asked: Asked, *, buyer: Buyer, actor: Actor, clocks: Clocks
-) -> tuple[Hold, bool]:
-    for attempt in range(1, TRIES_MAX + 1):
-        async with database.reader() as db:
-            wish = await _wish(db, asked, buyer=buyer)
-        try:
-            return await database.run(partial(_place, wish=wish, actor=actor, clocks=clocks))
-        except OfferChanged:
-            if attempt == TRIES_MAX:
-                raise
-        except SlotsTaken:
-            if asked.count is None or attempt == TRIES_MAX:
-                raise
-    raise AssertionError
+async def _priced(
+    counter: Counter, asked: Asked, *, buyer: Buyer, actor: Actor, is_fresh: bool
+) -> tuple[Shelved, Wish | Hold]:
+    """The wish for what is asked, or the hold that answered this key before, though it could not be wished any more.
 
-
-async def _place(db: Transaction, *, wish: Wish, actor: Actor, clocks: Clocks) -> tuple[Hold, bool]:
-    return await holds.place(db, wish, actor=actor, clocks=clocks)
-
-
-async def _wish(db: Reader, asked: Asked, *, buyer: Buyer) -> Wish:
-    offer = await queries.offer(db, asked.schedule_id)
-    reservations.refuse_unless_selling(offer)
-    await _refuse_seats_of_nobody(db, offer, asked)
-    bus_number = await queries.bus_number(db, offer.schedule.bus_id)
-    part = offers.part_of(offer.schedule, asked.from_stop, asked.to_stop)
-    if asked.count is None:
-        return reservations.wish(
-            offer, bus_number, part, reservations.named_places(offer, asked), asked=asked, buyer=buyer
-        )
-    free = await queries.free_over(db, offer, part, now=await clock.moment(db))
-    choice = reservations.best(offer, asked, free=free)
-    chosen = [place for seat in choice.seats if (place := offer.places.place(seat.place)) is not None]
-    return reservations.wish(offer, bus_number, part, chosen, asked=asked, buyer=buyer, why=choice.why)
-
-
-async def _refuse_seats_of_nobody(db: Reader, offer: Offer, asked: Asked) -> None:
-    """An id of a seat of another schedule is 422, one of no schedule at all 404. SeatNotFound."""
-    for seat_id in asked.seat_ids or ():
-        unpacked = ids.unpack(seat_id)
-        if unpacked is not None and unpacked[0] != offer.inventory.serial:
-            try:
-                await inventory.find_by_serial(db, unpacked[0])
-            except inventory.InventoryNotFound:
-                raise SeatNotFound from None
-
-
-async def _first_answer(database: Database, asked: Asked, *, buyer: Buyer, actor: Actor, clocks: Clocks) -> Hold | None:
-    """What this key was answered before, though it could not be placed any more; raises KeyReused as the kernel does.
-
-    The kernel looks for the key before anything else, and a wish of no version can win nothing.
+    The kernel looks for the key before anything else; who is refused before the kernel is asked has it looked up here.
     """
-    if buyer.key is None:
-        return None
+    shelved, is_at_hand = await counter.shelf.offer(asked.schedule_id, is_fresh=is_fresh)
+    try:
+        return shelved, await _wish(counter.database, shelved, asked, buyer=buyer)
+    except Error as refused:
+        if is_at_hand:
+            return await _priced(counter, asked, buyer=buyer, actor=actor, is_fresh=True)
+        first = await _first_answer(counter, shelved, asked, buyer=buyer, actor=actor)
+        if first is None:
+            raise
+        log.info("reservation_replayed", hold_id=str(first.id), refused=type(refused).__name__)
+        return shelved, first
+
+
+async def _wish(database: Database, shelved: Shelved, asked: Asked, *, buyer: Buyer) -> Wish:
+    offer = shelved.offer
+    reservations.refuse_unless_selling(offer)
+    if asked.count is None:
+        places = [await _place_of(database, shelved, each) for each in asked.seat_ids or ()]
+        places += [shelved.labelled(each) for each in asked.seat_numbers or ()]
+        part, told = shelved.part(asked.from_stop, asked.to_stop)
+        return reservations.wish(offer, part, told, places, asked=asked, buyer=buyer)
+    part, told = shelved.part(asked.from_stop, asked.to_stop)
+    async with database.reader() as db:
+        free = await queries.free_over(db, offer, part, now=await clock.moment(db))
+    choice = reservations.best(offer, asked, free=free)
+    chosen = [shelved.numbered(seat.place) for seat in choice.seats]
+    return reservations.wish(offer, part, told, chosen, asked=asked, buyer=buyer, why=choice.why)
+
+
+async def _place_of(database: Database, shelved: Shelved, seat_id: UUID) -> Place:
+    """A seat by its id. PlaceOfAnother (422) for one of another schedule, SeatNotFound (404) for one of none."""
+    unpacked = ids.unpack(seat_id)
+    if unpacked is None:
+        raise SeatNotFound
+    serial, number = unpacked
+    if serial == shelved.offer.inventory.serial:
+        return shelved.numbered(number)
     try:
         async with database.reader() as db:
-            offer = await queries.offer(db, asked.schedule_id)
-            bus_number = await queries.bus_number(db, offer.schedule.bus_id)
-        if not offer.schedule.stops:
-            return None
-        part = offers.part_of(offer.schedule, None, None)
-        probe = reservations.wish(offer, bus_number, part, (), asked=asked, buyer=buyer, version=_NO_VERSION)
-        hold, _ = await database.run(partial(_place, wish=probe, actor=actor, clocks=clocks))
+            await inventory.find_by_serial(db, serial)
+    except inventory.InventoryNotFound:
+        raise SeatNotFound from None
+    raise PlaceOfAnother
+
+
+async def _first_answer(counter: Counter, shelved: Shelved, asked: Asked, *, buyer: Buyer, actor: Actor) -> Hold | None:
+    """What this key was answered before; KeyReused as the kernel raises it. A wish of no version can win nothing."""
+    if buyer.key is None or not shelved.offer.schedule.stops:
+        return None
+    part, told = shelved.part(None, None)
+    probe = reservations.wish(shelved.offer, part, told, (), asked=asked, buyer=buyer, version=_NO_VERSION)
+    try:
+        hold, _ = await counter.batcher.place(probe, inventory=shelved.offer.inventory, actor=actor)
     except KeyReused:
         raise
     except Error:

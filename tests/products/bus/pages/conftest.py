@@ -20,7 +20,10 @@ async def browser(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
     """Keeps cookies and says, as browsers do, that what it sends comes from our own pages."""
     transport = httpx2.ASGITransport(app=app, client=("203.0.113.9", 40_000))
     headers = {"Sec-Fetch-Site": "same-origin", "Accept": "text/html", "Accept-Language": "en"}
-    async with httpx2.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
+    async with (
+        app.state.batcher,
+        httpx2.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client,
+    ):
         yield client
 
 

@@ -5,49 +5,42 @@ from typing import Annotated, TypeAlias
 from fastapi import Request, Response
 
 from holdfast.kernel import bookings, checkout, holds, identity, inventory
-from holdfast.kernel.audit import signed_in
+from holdfast.kernel.audit import actor_of, signed_in
 from holdfast.kernel.bookings import Booking
-from holdfast.kernel.checkout import Till
 from holdfast.kernel.holds import Hold
 from holdfast.kernel.identity import Caller, customer, own_id
 from holdfast.kit import clock
-from holdfast.kit.http import Db, Found, KeyHeader, Router, allow, unkeyed
-from holdfast.kit.ratelimit import LocalBucket
+from holdfast.kit.http import Db, Found, KeyHeader, Router, allow, lean, unkeyed
 from holdfast.products.bus import queries, tasks
 from holdfast.products.bus import schemas_reservations as schemas
 from holdfast.products.bus.api import lookups
 from holdfast.products.bus.reservations import Buyer
+from holdfast.products.bus.tasks import counter_of
 
 router = Router()
 
 OneReservation: TypeAlias = Annotated[tuple[Hold, Booking | None], Found]
 
 
-@router.post("/reservations/create", status_code=201)
+@router.post("/reservations/create", status_code=201, response_model=schemas.ReservationView)
 @allow(customer)
 @unkeyed("a hold keeps its key itself, one an inventory, so that a refused one may win later", own_key=True)
-async def create_reservation(
-    *,
-    body: schemas.CreateReservation,
-    request: Request,
-    response: Response,
-    caller: Caller,
-    database: Db,
-    key: KeyHeader,
-) -> schemas.ReservationView:
+@lean
+async def create_reservation(*, body: schemas.CreateReservation, request: Request, key: KeyHeader) -> Response:
     """Hold seats for exactly 15 minutes: those named, or the best for so many and a preference, all or none."""
+    caller, counter = actor_of(request), counter_of(request)
     buyer = Buyer(own_id(caller), key)
-    bucket, till = request.app.state.hold_bucket, request.app.state.till
-    assert isinstance(bucket, LocalBucket)
-    assert isinstance(till, Till)
-    bucket.take(str(buyer.user_id))
-    hold, is_replayed = await tasks.reserve(database, body.asked(), buyer=buyer, actor=caller, clocks=till.clocks)
+    request.app.state.hold_bucket.take(str(buyer.user_id))
+    hold, offer, is_replayed = await tasks.reserve(counter, body.asked(), buyer=buyer, actor=caller)
+    booking, now = None, hold.placed_at
+    if is_replayed:
+        async with counter.database.reader() as db:
+            booking, now = await bookings.of_hold(db, hold.id), await clock.moment(db)
+    view = schemas.ReservationView.of(hold, booking, serial=offer.inventory.serial, now=now)
+    response = Response(view.model_dump_json(), status_code=201, media_type="application/json")
     if is_replayed:
         response.headers["Idempotent-Replayed"] = "true"
-    async with database.reader() as db:
-        booking = await bookings.of_hold(db, hold.id) if is_replayed else None
-        found = await inventory.find(db, hold.inventory_id)
-        return schemas.ReservationView.of(hold, booking, serial=found.serial, now=await clock.moment(db))
+    return response
 
 
 @router.get("/reservations/active")

@@ -90,9 +90,8 @@ async def hold_seats(request: Request, offer: OneSchedule, database: Db, caller:
     )
     try:
         _bucket(request).take(str(own_id(caller)))
-        hold, _ = await tasks.reserve(
-            database, wish, buyer=Buyer(own_id(caller), said.key or None), actor=caller, clocks=_till(request).clocks
-        )
+        buyer = Buyer(own_id(caller), said.key or None)
+        hold, _, _ = await tasks.reserve(tasks.counter_of(request), wish, buyer=buyer, actor=caller)
     except Error as error:
         return await _shown(request, database, offer, asked, error=error, status=error.status)
     return RedirectResponse(f"/holds/{hold.id}", status_code=303)

@@ -1,0 +1,91 @@
+"""Keep at hand what schedules sell, as they were priced; the turn refuses whoever carries an older version.
+
+So a stale offer never sells: the kernel answers OfferChanged, and the offer is read anew. A refusal made out of an
+offer at hand is made again out of a fresh one before anybody hears it (`tasks.reserve`). What no version guards, the
+number painted on a bus, is at most `KEPT_SECONDS` old.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from holdfast.kernel.inventory import Place
+from holdfast.kit.db import Database
+from holdfast.products.bus import offers, queries, reservations
+from holdfast.products.bus.offers import Offer, Part
+from holdfast.products.bus.values import SeatNotFound
+
+OFFERS_MAX = 2_000
+PARTS_MAX = 64
+KEPT_SECONDS = 60.0
+
+
+@dataclass(slots=True)
+class Shelved:
+    """An offer with what is looked up in it again and again."""
+
+    offer: Offer
+    bus_number: str
+    read_at: float
+    _by_label: Mapping[str, Place] = field(init=False)
+    _by_number: Mapping[int, Place] = field(init=False)
+    _parts: dict[tuple[str | None, str | None], tuple[Part, Mapping[str, Any]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        places = self.offer.places.places
+        self._by_label = {place.label.casefold(): place for place in reversed(places)}
+        self._by_number = {place.number: place for place in places}
+
+    def labelled(self, seat_number: str) -> Place:
+        """The seat with that number on it, whatever its case. SeatNotFound."""
+        place = self._by_label.get(seat_number.casefold())
+        if place is None:
+            raise SeatNotFound
+        return place
+
+    def numbered(self, number: int) -> Place:
+        """The seat of that place. SeatNotFound."""
+        place = self._by_number.get(number)
+        if place is None:
+            raise SeatNotFound
+        return place
+
+    def part(self, from_stop: str | None, to_stop: str | None) -> tuple[Part, Mapping[str, Any]]:
+        """The part between two stops, and what is said of it wherever it is sold. StopUnknown, StopsReversed."""
+        named = (from_stop, to_stop)
+        found = self._parts.get(named)
+        if found is None:
+            part = offers.part_of(self.offer.schedule, from_stop, to_stop)
+            found = part, reservations.describe(self.offer, self.bus_number, part)
+            if len(self._parts) < PARTS_MAX:
+                self._parts[named] = found
+        return found
+
+
+@dataclass(slots=True)
+class Shelf:
+    """The offers of a process that are asked for most; the least recently used leaves first."""
+
+    database: Database
+    offers_max: int = OFFERS_MAX
+    clock: Callable[[], float] = time.monotonic
+    _offers: OrderedDict[UUID, Shelved] = field(default_factory=OrderedDict)
+
+    async def offer(self, schedule_id: UUID, *, is_fresh: bool = False) -> tuple[Shelved, bool]:
+        """The offer, and whether it was at hand. `is_fresh`: read it now in any case. ScheduleNotFound."""
+        found = self._offers.get(schedule_id)
+        if found is not None and not is_fresh and self.clock() - found.read_at < KEPT_SECONDS:
+            self._offers.move_to_end(schedule_id)
+            return found, True
+        self._offers.pop(schedule_id, None)
+        read_at = self.clock()
+        async with self.database.reader() as db:
+            offer = await queries.offer(db, schedule_id)
+            shelved = Shelved(offer, await queries.bus_number(db, offer.schedule.bus_id), read_at)
+        self._offers[schedule_id] = shelved
+        while len(self._offers) > self.offers_max:
+            self._offers.popitem(last=False)
+        return shelved, False
