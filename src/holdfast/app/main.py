@@ -36,7 +36,7 @@ from holdfast.kernel.realtime import api as realtime_api
 from holdfast.kernel.reports import api as reports_api
 from holdfast.kernel.tickets import api as tickets_api
 from holdfast.kernel.webhooks import api as webhooks_api
-from holdfast.kit import http, openapi, problems
+from holdfast.kit import http, openapi, problems, switchboard
 from holdfast.kit.db import Database
 from holdfast.kit.headers import networks
 from holdfast.kit.letters import FileSender, Sender
@@ -181,6 +181,7 @@ def _mount(app: FastAPI, ours: House) -> None:
     app.include_router(docs_ui.router)
     app.include_router(figures.router)
     http.check_routes(app, besides=frozenset({OPENAPI_PATH, figures.PATH}))
+    switchboard.install(app)
     if is_sandbox_allowed and settings.has_sandbox_inside:
         app.state.sandbox_inside = create_sandbox(sandbox_settings(settings))
         app.mount(SANDBOX_PATH, app.state.sandbox_inside)

@@ -40,6 +40,8 @@ JSON_MISTAKES = (
     mark("Extra data"),
     mark("Unexpected UTF-8 BOM (decode using utf-8-sig)"),
 )
+#: Without any of these, ASCII holds nothing that `_refuse_characters` refuses: an escape, NUL, 19 digits in a row.
+_SUSPICIOUS = re.compile(rb"\\u|\x00|[0-9]{19}")
 _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
 
 
@@ -182,7 +184,8 @@ def parse(content: bytes) -> Any:  # noqa: ANN401 - any JSON
     except json.JSONDecodeError as error:
         place = Phrase("{what} at line {line}, column {column}", what=error.msg, line=error.lineno, column=error.colno)
         raise MalformedJson(place) from None
-    _refuse_characters(value)
+    if not content.isascii() or _SUSPICIOUS.search(content):
+        _refuse_characters(value)
     return value
 
 

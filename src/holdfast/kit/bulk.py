@@ -19,7 +19,7 @@ import asyncpg
 from holdfast.kit.db import EPOCH, Database, named
 from holdfast.kit.errors import DatabaseUnavailable
 
-Kind: TypeAlias = Literal["id", "int", "bigint", "text", "moment", "json"]
+Kind: TypeAlias = Literal["id", "int", "bigint", "text", "bool", "moment", "json"]
 T = TypeVar("T")
 
 _POSTGRES_TYPES: Mapping[Kind, str] = {
@@ -27,6 +27,7 @@ _POSTGRES_TYPES: Mapping[Kind, str] = {
     "int": "int",
     "bigint": "bigint",
     "text": "text",
+    "bool": "bool",
     "moment": "timestamptz",
     "json": "jsonb",
 }
@@ -68,6 +69,15 @@ class Statement:
     def of(self, rows: Sequence[Sequence[Any]] = (), **values: Any) -> "Ask":  # noqa: ANN401 - by their kinds
         """Ask it about these rows."""
         return Ask(self, rows, tuple(values[name] for name in self.values))
+
+
+class Insert(Statement):
+    """New rows of one table. PostgreSQL takes them by COPY: half the cost of a statement on both sides of the wire."""
+
+    def __init__(self, table: str, columns: Mapping[str, Kind]) -> None:
+        names = ", ".join(columns)
+        super().__init__(f"INSERT INTO {table} ({names}) SELECT {names} FROM {{rows}}", rows=columns)  # noqa: S608 - names of ours
+        self.table, self.columns = table, tuple(columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +173,9 @@ class _PostgresWriter:
 
 async def _asked(connection: Any, ask: Ask) -> Any:  # noqa: ANN401 - rows or a number
     statement = ask.statement
+    if isinstance(statement, Insert):
+        tag = await connection.copy_records_to_table(statement.table, records=ask.rows, columns=statement.columns)
+        return int(tag.rpartition(" ")[2])
     columns: Sequence[Any] = list(zip(*ask.rows, strict=True)) if ask.rows else [()] * len(statement.rows)
     if statement.row is None:
         tag = await connection.execute(statement.postgresql, *columns, *ask.values)

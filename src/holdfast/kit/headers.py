@@ -33,6 +33,8 @@ PROTECTIVE = {
 }
 _NO_CONTENT = 204
 HSTS = "max-age=31536000; includeSubDomains"
+_PROTECTIVE = [(name.lower().encode(), value.encode()) for name, value in PROTECTIVE.items()]
+_HSTS = (b"strict-transport-security", HSTS.encode())
 
 
 class Envelope:
@@ -116,14 +118,14 @@ def route_template(scope: Scope) -> str:
 
 
 def _dress(message: Message, scope: Scope) -> None:
-    headers = MutableHeaders(scope=message)
-    headers["X-Request-Id"] = scope["state"]["request_id"]
     if message["status"] == _NO_CONTENT:
-        del headers["Content-Type"]
-    for name, value in PROTECTIVE.items():
-        headers.setdefault(name, value)
-    if scope.get("scheme") == "https":
-        headers.setdefault("Strict-Transport-Security", HSTS)
+        del MutableHeaders(scope=message)["Content-Type"]
+    headers = message["headers"]
+    there = {name for name, _ in headers}
+    headers += [header for header in _PROTECTIVE if header[0] not in there]
+    headers.append((b"x-request-id", scope["state"]["request_id"].encode("latin-1")))
+    if scope.get("scheme") == "https" and _HSTS[0] not in there:
+        headers.append(_HSTS)
 
 
 def _request_id(headers: Headers) -> str:
@@ -142,6 +144,8 @@ def _apply_scheme(scope: Scope, headers: Headers) -> None:
 
 
 def _within(address: str, among: Sequence[Network]) -> bool:
+    if not among:
+        return False
     parsed = _parsed(address)
     return parsed is not None and any(parsed in network for network in among)
 

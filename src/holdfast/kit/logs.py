@@ -58,7 +58,11 @@ def configure(*, level: str = "INFO", stream: TextIO | None = None, as_json: boo
         logger.handlers.clear()
         logger.propagate = name != "uvicorn.access"  # our own access line names the template, never the query
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
     )

@@ -10,13 +10,14 @@ import json
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, ClassVar, TypeAlias
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from holdfast.kit import clock, jobs, keeping, metrics
-from holdfast.kit.bulk import Statement
+from holdfast.kit.bulk import Insert
 from holdfast.kit.db import Database, Id, Json, Moment, Reader, Transaction, metadata
 from holdfast.kit.ids import new_id
 
@@ -69,7 +70,12 @@ class Fact:
         return cls.__name__
 
     def payload(self) -> dict[str, Any]:
-        return {field.name: _plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
+        return {name: _plain(getattr(self, name)) for name in _fields(type(self))}  # type: ignore[arg-type] # classes hash
+
+
+@lru_cache(maxsize=1_000)
+def _fields(kind: type[Fact]) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))
 
 
 def kinds() -> list[type[Fact]]:
@@ -139,10 +145,9 @@ async def publish_change(
 
 
 #: The same for many at once: rows of `fact_row` and `change_row`.
-PUBLISH = Statement(
-    "INSERT INTO outbox (id, kind, version, inventory_id, seq, payload, at) "
-    "SELECT id, kind, version, inventory_id, seq, payload, at FROM {rows}",
-    rows={
+PUBLISH = Insert(
+    "outbox",
+    {
         "id": "id",
         "kind": "text",
         "version": "int",

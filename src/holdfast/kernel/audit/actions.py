@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from holdfast.kernel.audit.models import activity_logs, activity_origins
 from holdfast.kernel.audit.values import Actor
-from holdfast.kit.bulk import Statement
+from holdfast.kit.bulk import Insert
 from holdfast.kit.db import Transaction
 from holdfast.kit.ids import new_id
 
@@ -49,12 +49,10 @@ async def record(
         await db.execute(sa.insert(activity_origins).values(log_id=log_id, address=actor.address))
 
 
-#: The same for many at once: rows of `row`, and of `origin_row` where an address is known.
-RECORD = Statement(
-    "INSERT INTO activity_logs (id, entity_type, entity_id, actor_kind, user_id, provider_id, action_type, details, "
-    "request_id, timestamp) SELECT id, entity_type, entity_id, actor_kind, user_id, provider_id, action_type, details, "
-    "request_id, at FROM {rows}",
-    rows={
+#: The same for many at once: rows of the log, and of the origins of those whose address is known.
+RECORD = Insert(
+    "activity_logs",
+    {
         "id": "id",
         "entity_type": "text",
         "entity_id": "id",
@@ -64,10 +62,7 @@ RECORD = Statement(
         "action_type": "text",
         "details": "json",
         "request_id": "text",
-        "at": "moment",
+        "timestamp": "moment",
     },
 )
-RECORD_ORIGIN = Statement(
-    "INSERT INTO activity_origins (log_id, address) SELECT log_id, address FROM {rows}",
-    rows={"log_id": "id", "address": "text"},
-)
+RECORD_ORIGIN = Insert("activity_origins", {"log_id": "id", "address": "text"})

@@ -132,7 +132,7 @@ def _write(desk: Desk, guards: Guards) -> Program[None]:
     now, sheets = desk.now, desk.sheets
     yield from _written(bulk.END, sheets.ended, now=now)
     yield from _written(bulk.LET_GO, sheets.let_go)
-    yield from _written(bulk.ADD, sheets.holds, now=now)
+    yield from _written(bulk.ADD, sheets.holds)
     yield from _written(bulk.ADD_ITEMS, sheets.items)
     yield from _written(bulk.ADD_LINES, sheets.lines)
     yield from _written(slots.GIVE_UP, sheets.given_up)

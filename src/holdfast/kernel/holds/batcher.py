@@ -127,18 +127,18 @@ class Batcher:
                 left.answer.cancel()
 
     def _next(self) -> list[_Waiting]:
-        """Those who wait, in their order; who meets himself in the batch (owner, key, hold) comes in the next one."""
+        """Those who wait, in their order; one who meets himself (owner, key, hold) begins the next batch."""
         batch: list[_Waiting] = []
-        left: list[_Waiting] = []
         met: set[Hashable] = set()
         while self._queue and len(batch) < self.batch_max:
-            waiting = self._queue.popleft()
-            if waiting.answer.done():  # nobody listens any more
-                continue
+            waiting = self._queue[0]
             marks = set(_marks(waiting.request))
-            (left if marks & met else batch).append(waiting)
-            met |= marks
-        self._queue.extendleft(reversed(left))
+            if marks & met:
+                break
+            self._queue.popleft()
+            if not waiting.answer.done():  # somebody listens still
+                batch.append(waiting)
+                met |= marks
         return batch
 
     async def _settle(self, batch: Sequence[_Waiting]) -> None:

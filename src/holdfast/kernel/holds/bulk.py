@@ -1,6 +1,6 @@
 """Read and write many holds at once: the statements of a batch, the same on both databases."""
 
-from holdfast.kit.bulk import Kind, Statement
+from holdfast.kit.bulk import Insert, Kind, Statement
 
 _FOUND: dict[str, Kind] = {
     "inventory_id": "id",
@@ -74,56 +74,51 @@ LET_GO = Statement(
     rows={"inventory_id": "id", "id": "id"},
 )
 
-_HOLD: dict[str, Kind] = {
-    "inventory_id": "id",
-    "id": "id",
-    "product": "text",
-    "provider_id": "id",
-    "owner_id": "id",
-    "placed_by": "id",
-    "channel": "text",
-    "key": "text",
-    "digest": "text",
-    "live_owner": "id",
-    "first_claimed_at": "moment",
-    "expires_at": "moment",
-    "starts_at": "moment",
-    "ends_at": "moment",
-    "zone": "text",
-    "terms": "json",
-    "description": "json",
-    "currency": "text",
-    "total": "bigint",
-}
-_NAMES = ", ".join(_HOLD)
-
-ADD = Statement(
-    f"INSERT INTO holds ({_NAMES}, state, placed_at, sold_starts_at) "  # noqa: S608 - names of ours
-    f"SELECT {_NAMES}, 'active', {{now}}, starts_at FROM {{rows}}",
-    rows=_HOLD,
-    values={"now": "moment"},
+ADD = Insert(
+    "holds",
+    {
+        "inventory_id": "id",
+        "id": "id",
+        "product": "text",
+        "provider_id": "id",
+        "owner_id": "id",
+        "placed_by": "id",
+        "channel": "text",
+        "state": "text",
+        "key": "text",
+        "digest": "text",
+        "live_owner": "id",
+        "first_claimed_at": "moment",
+        "placed_at": "moment",
+        "expires_at": "moment",
+        "starts_at": "moment",
+        "ends_at": "moment",
+        "sold_starts_at": "moment",
+        "zone": "text",
+        "terms": "json",
+        "description": "json",
+        "currency": "text",
+        "total": "bigint",
+    },
 )
 
-_ITEM: dict[str, Kind] = {
-    "inventory_id": "id",
-    "hold_id": "id",
-    "number": "int",
-    "place": "int",
-    "label": "text",
-    "slots": "json",
-    "counted_slots": "json",
-    "amount": "bigint",
-}
-
-ADD_ITEMS = Statement(
-    f"INSERT INTO items ({', '.join(_ITEM)}, state) SELECT {', '.join(_ITEM)}, 'kept' FROM {{rows}}",  # noqa: S608 - names of ours
-    rows=_ITEM,
+ADD_ITEMS = Insert(
+    "items",
+    {
+        "inventory_id": "id",
+        "hold_id": "id",
+        "number": "int",
+        "place": "int",
+        "label": "text",
+        "slots": "json",
+        "counted_slots": "json",
+        "amount": "bigint",
+    },
 )
 
-ADD_LINES = Statement(
-    "INSERT INTO price_lines (inventory_id, hold_id, position, item_number, kind, label, amount, tax_bps, inclusive) "
-    "SELECT inventory_id, hold_id, position, item_number, kind, label, amount, tax_bps, inclusive <> 0 FROM {rows}",
-    rows={
+ADD_LINES = Insert(
+    "price_lines",
+    {
         "inventory_id": "id",
         "hold_id": "id",
         "position": "int",
@@ -132,6 +127,6 @@ ADD_LINES = Statement(
         "label": "text",
         "amount": "bigint",
         "tax_bps": "int",
-        "inclusive": "int",
+        "inclusive": "bool",
     },
 )

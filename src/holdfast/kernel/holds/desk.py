@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -29,7 +30,7 @@ from holdfast.kernel.holds.values import (
     WantedItem,
     Wish,
 )
-from holdfast.kernel.inventory import Clocks, Inventory, SlotState
+from holdfast.kernel.inventory import Clocks, Inventory, SlotState, Terms
 from holdfast.kit.errors import Error
 from holdfast.kit.idempotency import KeyReused
 from holdfast.kit.ids import new_id
@@ -320,9 +321,9 @@ class Desk:
             if spot not in self.counters:
                 capacity = request.wish.capacities[slot]
                 self.counters[spot] = (capacity, 0)
-                sheets.new_counters.append((*spot, capacity))
+                sheets.new_counters.append((*spot, capacity, 0))
             sheets.counts[spot] += quantity
-            sheets.quantities.append((*spot, hold_id, quantity, until))
+            sheets.quantities.append((*spot, hold_id, quantity, "sale", until))
 
     def _write(self, request: Place, hold: Hold) -> None:
         wish, inventory, sheets = request.wish, request.inventory, self.sheets
@@ -335,15 +336,18 @@ class Desk:
                 hold.owner_id,
                 hold.placed_by,
                 hold.channel,
+                hold.state,
                 request.key if self.has_keys else str(hold.id),
                 wish.digest,
                 wish.owner_id if inventory.limits.second_hold != "allow" else None,
                 hold.first_claimed_at,
+                hold.placed_at,
                 hold.expires_at,
                 hold.starts_at,
                 hold.ends_at,
+                hold.sold_starts_at,
                 hold.zone,
-                _as_json(inventory.terms.to_json()),
+                _terms(inventory.terms),
                 _as_json(dict(wish.description)),
                 hold.currency,
                 hold.total,
@@ -356,8 +360,8 @@ class Desk:
                 item.number,
                 item.place,
                 item.label,
-                _as_json(item.slots),
-                _as_json(item.counted_slots),
+                str(list(item.slots)),
+                str(list(item.counted_slots)),
                 item.amount,
             )
             for item in hold.items
@@ -372,7 +376,7 @@ class Desk:
                 line.label,
                 line.amount,
                 line.tax_bps,
-                int(line.inclusive),
+                line.inclusive,
             )
             for position, line in enumerate(wish.lines)
         ]
@@ -448,6 +452,11 @@ def _held(request: Place, first_claimed_at: datetime, placed_at: datetime, until
         ),
         lines=wish.lines,
     )
+
+
+@lru_cache(maxsize=1_000)
+def _terms(terms: Terms) -> str:
+    return _as_json(terms.to_json())
 
 
 def _as_json(value: object) -> str:

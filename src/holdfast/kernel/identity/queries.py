@@ -1,5 +1,6 @@
 """Read accounts, logins, principals and providers."""
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -153,15 +154,17 @@ async def stamps_of_logins(db: Reader, login_ids: Collection[UUID]) -> dict[UUID
     return {row.id: (row.ended_at, row.version) for row in rows}
 
 
-async def principal_of_login(
-    db: Reader, *, user_id: UUID, login_id: UUID, now: datetime, settings: IdentitySettings
-) -> Principal | None:
-    """Who an access token stands for at this moment, in one statement; None once account or login ended.
+async def principals_of_logins(
+    db: Reader, login_ids: Sequence[UUID], *, now: datetime, settings: IdentitySettings
+) -> dict[UUID, Principal]:
+    """Whom logins stand for at this moment, in one statement; none for whose account or login ended.
 
     Where a second factor is required of a role and not set up, that role is withheld.
     """
     rows = await db.all(
         sa.select(
+            logins.c.id.label("login_id"),
+            users.c.id.label("user_id"),
             users.c.email_verified_at,
             users.c.phone_verified_at,
             user_roles.c.role,
@@ -174,28 +177,33 @@ async def principal_of_login(
         .outerjoin(provider_members, provider_members.c.user_id == users.c.id)
         .outerjoin(totp_secrets, totp_secrets.c.user_id == users.c.id)
         .where(
-            users.c.id == user_id,
             users.c.is_active,
-            logins.c.id == login_id,
+            logins.c.id.in_(login_ids),
             logins.c.ended_at.is_(None),
             logins.c.expires_at > now,
         )
     )
-    if not rows:
-        return None
+    rows_of: dict[UUID, list[sa.Row[Any]]] = defaultdict(list)
+    for row in rows:
+        rows_of[row.login_id].append(row)
+    return {login_id: _principal(found, settings=settings) for login_id, found in rows_of.items()}
+
+
+def _principal(rows: Sequence[sa.Row[Any]], *, settings: IdentitySettings) -> Principal:
+    first = rows[0]
     roles = rules.roles_of(row.role for row in rows if row.role is not None)
     members = {row.provider_id: row.member_role for row in rows if row.provider_id is not None}
-    if settings.is_totp_required and rows[0].confirmed_at is None:
+    if settings.is_totp_required and first.confirmed_at is None:
         roles -= settings.totp_roles
         members = {provider: role for provider, role in members.items() if role not in settings.totp_roles}
     return Principal(
         kind="user",
-        id=user_id,
-        user_id=user_id,
-        login_id=login_id,
+        id=first.user_id,
+        user_id=first.user_id,
+        login_id=first.login_id,
         roles=roles,
         members=MappingProxyType(members),
-        is_verified=rows[0].email_verified_at is not None or rows[0].phone_verified_at is not None,
+        is_verified=first.email_verified_at is not None or first.phone_verified_at is not None,
     )
 
 

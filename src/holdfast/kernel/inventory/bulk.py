@@ -4,7 +4,7 @@ The same rules as `turns` and `claims`, for `kernel.holds.batch`; a condition in
 and the number of rows it touched must be as many as were meant.
 """
 
-from holdfast.kit.bulk import Kind, Statement
+from holdfast.kit.bulk import Insert, Kind, Statement
 
 _SALE: dict[str, Kind] = {
     "id": "id",
@@ -72,10 +72,7 @@ COUNTERS_OF = Statement(
     returns={"inventory_id": "id", "slot": "int", "capacity": "int", "taken": "int"},
 )
 
-ADD_COUNTERS = Statement(
-    "INSERT INTO counters (inventory_id, slot, capacity, taken) SELECT inventory_id, slot, capacity, 0 FROM {rows}",
-    rows={"inventory_id": "id", "slot": "int", "capacity": "int"},
-)
+ADD_COUNTERS = Insert("counters", {"inventory_id": "id", "slot": "int", "capacity": "int", "taken": "int"})
 
 COUNT = Statement(
     "UPDATE counters SET taken = counters.taken + r.more FROM {rows} "
@@ -103,12 +100,7 @@ LAPSED_QUANTITIES = Statement(
     returns=_QUANTITY,
 )
 
-TAKE_QUANTITIES = Statement(
-    "INSERT INTO quantity_claims (inventory_id, slot, hold_id, quantity, kind, expires_at) "
-    "SELECT inventory_id, slot, hold_id, quantity, 'sale', expires_at FROM {rows} WHERE true "
-    "ORDER BY inventory_id, slot",
-    rows={**_QUANTITY, "expires_at": "moment"},
-)
+TAKE_QUANTITIES = Insert("quantity_claims", {**_QUANTITY, "kind": "text", "expires_at": "moment"})
 
 GIVE_UP_QUANTITIES = Statement(
     "DELETE FROM quantity_claims "

@@ -36,8 +36,8 @@ async def create_reservation(*, body: schemas.CreateReservation, request: Reques
     if is_replayed:
         async with counter.database.reader() as db:
             booking, now = await bookings.of_hold(db, hold.id), await clock.moment(db)
-    view = schemas.ReservationView.of(hold, booking, serial=offer.inventory.serial, now=now)
-    response = Response(view.model_dump_json(), status_code=201, media_type="application/json")
+    view = schemas.ReservationView.json_of(hold, booking, serial=offer.inventory.serial, now=now)
+    response = Response(view, status_code=201, media_type="application/json")
     if is_replayed:
         response.headers["Idempotent-Replayed"] = "true"
     return response
