@@ -32,6 +32,7 @@ _POSTGRES_TYPES: Mapping[Kind, str] = {
     "json": "jsonb",
 }
 _CUT = "57P0"  # the server shut down, or somebody ended the connection
+_LOST = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _MICROSECOND = timedelta(microseconds=1)
 #: Plans made while a table is empty would be kept and cut the rate to 40 % within a minute (hot-path, planner).
 _PLANNER = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off", "jit": "off"}
@@ -136,7 +137,7 @@ class _PostgresWriter:
                 if not connection.is_closed():
                     await connection.execute("ROLLBACK")
                 raise
-        except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
+        except _LOST as error:
             self._drop()
             raise ConnectionLost from error
         except asyncpg.PostgresError as error:

@@ -1,0 +1,144 @@
+"""Prove that the batch holds as a transaction a hold does: `./run prove holds [--scripts 10000] [--seconds 60]`.
+
+Two parts. Scripts: random holds, replacements, releases, expiries, sales and cancelled occurrences, played on both ways
+on each database; after every step both must look the same. Torture, on PostgreSQL: processes with clients and sweepers
+on several inventories, holds of 50 to 200 ms, connections ended by `pg_terminate_backend` in the midst, and a trigger
+that writes down every change of a claim.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from holdfast.app.check import check
+from holdfast.kernel.holds import Batcher
+from holdfast.kernel.inventory import Limits
+from holdfast.kernel.inventory.models import inventories
+from holdfast.kit import logs, migrate
+from holdfast.kit.db import Database
+from holdfast.kit.launcher import start_postgres
+from tests import builders
+from tests.builders import CLOCKS
+from tests.proofs.holds import auditing, scripts
+
+PROCESSES = 3
+CLIENTS = 40
+LIMITS = Limits(items_max=6, hold_seconds=4, second_hold="allow")
+#: The scripts cancel an occurrence without the log that its product would write.
+UNLOGGED = "inventory_state_not_logged"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="./run prove holds", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--scripts", type=int, default=10_000, help="how many, on each database; 0: none")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of torture; 0: none")
+    parser.add_argument("--first", type=int, default=0, help="the number of the first script")
+    asked = parser.parse_args()
+    logs.configure(level="ERROR")
+    with tempfile.TemporaryDirectory(prefix="holdfast-proof-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # PostgreSQL runs as nobody where this runs as root
+        server = start_postgres(folder / "postgres", durable=False)
+        try:
+            is_right = True
+            for url in (server.url, f"sqlite:///{folder / 'proof.sqlite3'}") if asked.scripts else ():
+                is_right &= asyncio.run(_scripts(url, first=asked.first, many=asked.scripts))
+            if asked.seconds:
+                is_right &= asyncio.run(_torture(server.url, seconds=asked.seconds))
+        finally:
+            server.stop()
+    return 0 if is_right else 1
+
+
+async def _scripts(url: str, *, first: int, many: int) -> bool:
+    await migrate.upgrade(url)
+    requests, began = 0, time.monotonic()
+    async with Database(url, test_clock=True) as database, Batcher(database, CLOCKS) as batcher:
+        provider_id = (await builders.provider(database)).id
+        async with builders.standing_clock(database) as clock:
+            for seed in range(first, first + many):
+                requests += await scripts.play(database, batcher, clock, provider_id, seed)
+                _progress(
+                    f"{database.dialect}: {seed - first + 1:,} of {many:,} scripts", is_last=seed + 1 == first + many
+                )
+        found = [breach for breach in await check(database) if breach.name != UNLOGGED]
+    seconds = time.monotonic() - began
+    _say(f"{database.dialect}: {many:,} scripts, {requests:,} requests, {seconds:.0f} s: the same on both ways")
+    for breach in found:
+        _say(f"  {breach}")
+    return not found
+
+
+async def _torture(url: str, *, seconds: float) -> bool:
+    await migrate.upgrade(url)
+    async with Database(url) as database:
+        provider_id = (await builders.provider(database)).id
+        rooms = [
+            await builders.room(database, provider_id=provider_id, price=0, limits=LIMITS, **wish)
+            for wish in ({"places": 30}, {"places": 60}, {"places": 8}, {"shape": "standing", "places": 25})
+        ]
+        async with database.transaction() as db:  # places that count against a total are sold twice, so to say
+            await db.execute(sa.update(inventories).values(capacity=inventories.c.capacity * 2))
+        await auditing.watch(database)
+        processes = [
+            await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-m", "tests.proofs.holds.torture", url, str(seed), str(seconds), str(CLIENTS)),
+                *(str(room.inventory.id) for room in rooms),
+                stdout=asyncio.subprocess.PIPE,
+            )
+            for seed in range(PROCESSES)
+        ]
+        killed: list[int] = []
+        killing = asyncio.create_task(_kill(database, killed))
+        seen: Counter[str] = Counter()
+        for process in processes:
+            out, _ = await process.communicate()
+            seen.update(json.loads(out))
+        killing.cancel()
+        await asyncio.wait([killing])
+        wrong: dict[str, Any] = {**await auditing.answers(database)}
+        wrong |= {f"check: {breach.name}": 1 for breach in await check(database)}
+        _say(f"torture: {PROCESSES} processes x {CLIENTS} clients, {seconds:.0f} s, {len(killed)} connections ended")
+        _say(f"  answered: {dict(sorted(seen.items()))}")
+        _say(f"  claims: {await auditing.figures(database)}")
+        for name, many in wrong.items():
+            _say(f"  {name}: {many}")
+    return not any(wrong.values())
+
+
+async def _kill(database: Database, killed: list[int]) -> None:
+    """End connections, whatever they do, but never our own; until nobody wants it any more."""
+    dice = random.Random(1)
+    victim = sa.text(
+        "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holdfast' "
+        "AND pid <> pg_backend_pid() AND datname = current_database() ORDER BY random() LIMIT 1"
+    )
+    while True:
+        await asyncio.sleep(dice.uniform(0.05, 0.2))
+        async with database.reader() as db:
+            killed += [row.pid for row in await db.all(victim)]
+
+
+def _progress(text: str, *, is_last: bool) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r{text}\x1b[K" + ("\n" if is_last else ""))
+        sys.stderr.flush()
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
