@@ -160,7 +160,9 @@ class Stage:
             if isinstance(action, Place):
                 hold, is_replayed = await self._place(action)
                 self.placed[number] = hold
-                return "replayed" if is_replayed else "held", _described(hold)
+                if is_replayed:  # told as it is by then, when others of the group have been answered
+                    return "replayed", hold.first_claimed_at, [item.label for item in hold.items]
+                return "held", _described(hold)
             return await self._do(action)
         except SlotsTaken as refused:
             return "SlotsTaken", refused.labels

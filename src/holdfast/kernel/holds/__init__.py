@@ -13,7 +13,7 @@ from holdfast.kernel.holds.actions import (
     settle,
     shift,
 )
-from holdfast.kernel.holds.batcher import Batcher
+from holdfast.kernel.holds.batcher import Batcher, expire_together
 from holdfast.kernel.holds.checks import CHECKS, claims_missing, quantities_missing
 from holdfast.kernel.holds.queries import (
     count_items,
@@ -82,6 +82,7 @@ __all__ = [
     "end_after_checkout",
     "end_after_failure",
     "expire",
+    "expire_together",
     "extend",
     "find",
     "find_many",

@@ -60,12 +60,7 @@ class Batcher:
 
     def __post_init__(self) -> None:
         self._writer = bulk.open_writer(self.database)
-        self._around = Surroundings(
-            clocks=self.clocks,
-            guards=self.database.guards,
-            is_postgres=self.database.dialect == "postgresql",
-            has_test_clock=self.database.test_clock,
-        )
+        self._around = _around(self.database, self.clocks)
 
     async def __aenter__(self) -> Self:
         return self
@@ -179,6 +174,34 @@ class Batcher:
         for each in waiting:
             each.is_patient = True
         self._queue.extendleft(reversed(waiting))
+
+
+async def expire_together(database: Database, lapsed: Sequence[tuple[UUID, UUID]]) -> dict[UUID, bool | None]:
+    """Tidy these (inventory, hold) in one transaction: by hold, whether it was lapsed.
+
+    None where the turn was not free. Contended, or whatever one of them fails with: then nothing was done.
+    """
+    writer = bulk.open_writer(database)
+    requests = [Expire(inventory_id, hold_id) for inventory_id, hold_id in lapsed]
+    try:
+        outcomes = await writer.run(settle(requests, _around(database, Clocks()), is_patient=False))
+    except (ConnectionLost, Undecided):
+        raise Contended from None
+    finally:
+        await writer.close()
+    return {
+        request.hold_id: None if isinstance(outcome, TurnTaken) else outcome is True
+        for request, outcome in zip(requests, outcomes, strict=True)
+    }
+
+
+def _around(database: Database, clocks: Clocks) -> Surroundings:
+    return Surroundings(
+        clocks=clocks,
+        guards=database.guards,
+        is_postgres=database.dialect == "postgresql",
+        has_test_clock=database.test_clock,
+    )
 
 
 def _marks(request: Request) -> Iterator[Hashable]:

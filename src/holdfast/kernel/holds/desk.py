@@ -141,7 +141,8 @@ class Desk:
     counters: dict[Spot, tuple[int, int]] = field(default_factory=dict)
     #: hold -> slot -> quantity, of holds that may end
     quantities: dict[UUID, dict[Spot, int]] = field(default_factory=lambda: defaultdict(dict))
-    ended: set[UUID] = field(default_factory=set)
+    #: what has ended in this batch, and as what
+    ended: dict[UUID, str] = field(default_factory=dict)
     sheets: Sheets = field(default_factory=Sheets)
 
     def add_item(self, row: Any) -> None:  # noqa: ANN401 - a row of items
@@ -203,11 +204,11 @@ class Desk:
         row = self.by_id.get(request.hold_id)
         if row is None:
             raise HoldNotFound
-        if row.state == "cancelled" or row.id in self.ended:
+        if "cancelled" in {row.state, self.ended.get(row.id)}:
             raise HoldEnded
         if row.state == "converted":
             return InBooking()
-        if not rules.is_live(row, now=self.now):
+        if row.id in self.ended or not rules.is_live(row, now=self.now):
             raise HoldExpired
         self._end(row, "cancelled", actor=request.actor, action="hold_released", reason=request.reason)
         fact = HoldReleased(row.id, row.inventory_id, row.product, row.owner_id)
@@ -277,7 +278,7 @@ class Desk:
         elif standing.state == "active":
             self._lapse(standing)
         else:
-            self.ended.add(standing.id)
+            self.ended[standing.id] = "converted"
             self.sheets.let_go.append((standing.inventory_id, standing.id))
 
     def _lapse(self, row: Any) -> None:  # noqa: ANN401 - a row of holds
@@ -288,7 +289,7 @@ class Desk:
     def _end(self, row: Any, state: str, *, actor: Actor, action: str, reason: str | None = None) -> None:  # noqa: ANN401 - a row of holds
         """End an active hold and give back what it still claims."""
         sheets, inventory_id = self.sheets, row.inventory_id
-        self.ended.add(row.id)
+        self.ended[row.id] = state
         sheets.ended.append((inventory_id, row.id, state))
         its_items = self.kept.get((inventory_id, row.id), ())
         for item in its_items:

@@ -3,7 +3,7 @@
 Whatever fails is met again in the next round, and keeps nothing else waiting.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -72,9 +72,10 @@ async def sweep(database: Database, skipped: dict[UUID, int] | None = None) -> i
     skipped = {} if skipped is None else skipped
     async with database.reader() as db:
         now = await clock.moment(db)
-        found = [(*lapsed, "hold") for lapsed in await holds.lapsed(db, now=now, limit=BATCH_MAX)]
-        found += [(*lapsed, "booking") for lapsed in await bookings.lapsed(db, now=now, limit=BATCH_MAX)]
-    swept = 0
+        lapsed = await holds.lapsed(db, now=now, limit=BATCH_MAX)
+        found = [(*each, "booking") for each in await bookings.lapsed(db, now=now, limit=BATCH_MAX)]
+    swept, left = await _expire_together(database, lapsed, skipped)
+    found += [(*each, "hold") for each in left]
     for inventory_id, row_id, kind in found:
         patient = skipped.get(inventory_id, 0) >= SKIPS_MAX
         sweeping = partial(_sweep_one, inventory_id=inventory_id, row_id=row_id, kind=kind, patient=patient)
@@ -87,6 +88,29 @@ async def sweep(database: Database, skipped: dict[UUID, int] | None = None) -> i
         else:
             skipped.pop(inventory_id, None)
     return swept
+
+
+async def _expire_together(
+    database: Database, lapsed: Sequence[tuple[UUID, UUID]], skipped: dict[UUID, int]
+) -> tuple[int, list[tuple[UUID, UUID]]]:
+    """End the holds whose turns are free in one transaction: (how many, those to be swept one by one).
+
+    Left are those to wait for, and all of them where the transaction failed.
+    """
+    left = [each for each in lapsed if skipped.get(each[0], 0) >= SKIPS_MAX]
+    together = [each for each in lapsed if each not in left]
+    if not together:
+        return 0, left
+    try:
+        ended = await holds.expire_together(database, together)
+    except Exception as failure:  # noqa: BLE001 - one by one, the one that fails is told
+        log.warning("sweep_failed_together", holds=len(together), failure=type(failure).__name__)
+        return 0, list(lapsed)
+    for inventory_id in {each[0] for each in together if ended[each[1]] is None}:
+        skipped[inventory_id] = skipped.get(inventory_id, 0) + 1
+    for inventory_id in {each[0] for each in together if ended[each[1]] is not None}:
+        skipped.pop(inventory_id, None)
+    return sum(done is True for done in ended.values()), left
 
 
 async def _sweep_one(db: Transaction, inventory_id: UUID, row_id: UUID, kind: str, *, patient: bool) -> int:
