@@ -149,10 +149,16 @@ BEHIND: Mapping[str, Behind] = {
     "POST /staff/bus/schedules/{schedule_id}/cancel": _RUN,
     "POST /staff/bus/schedules/{schedule_id}/delete": _RUN,
     "POST /staff/bus/schedules/{schedule_id}/generate-seats": _RUN,
+    "GET /staff/complaints/{complaint_id}": _ADMIN,
+    "POST /staff/complaints/{complaint_id}": _ADMIN,
     "POST /staff/gateway-events/{event_id}/process": _ADMIN,
     "POST /staff/holds/{hold_id}/release": _ADMIN,
     "POST /staff/jobs/{job_id}/retry": _ADMIN,
     "POST /staff/refunds/{refund_id}/retry": _ADMIN,
+    "GET /staff/webhooks/{endpoint_id}": _MANAGED,
+    "POST /staff/webhooks/{endpoint_id}": _MANAGED,
+    "POST /staff/webhooks/{endpoint_id}/act": _MANAGED,
+    "POST /staff/webhooks/deliveries/{delivery_id}/resend": _MANAGED,
 }
 #: What a GET needs beside its path, so that it answers 200.
 QUERIES: Mapping[str, str] = {

@@ -44,11 +44,15 @@ F = TypeVar("F", bound=Form)
 
 @dataclass(frozen=True, slots=True)
 class Filled(Generic[F]):
-    """A form as it came: what was typed, what it says where it fits, and by field what is wrong, in words."""
+    """A form as it came: what was typed, what it says where it fits, and by field what is wrong, in words.
+
+    `lists`: all that was typed or ticked of fields that are lists.
+    """
 
     typed: Mapping[str, str] = field(default_factory=dict)
     said: F | None = None
     errors: Mapping[str, str] = field(default_factory=dict)
+    lists: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 async def read(request: Request, form: type[F]) -> Filled[F]:
@@ -76,24 +80,23 @@ async def _filled(request: Request, form: type[F], pairs: Sequence[tuple[str, st
     for name, value in pairs:
         many.setdefault(name, []).append(value)
     typed = {name: values[-1] for name, values in many.items()}
-    fields: dict[str, Any] = {}
+    lists = {name: values for name, values in many.items() if name in form.model_fields and _is_list(form, name)}
+    fields: dict[str, Any] = {**lists}
     for name, values in many.items():
-        if name in form.model_fields and _is_list(form, name):
-            fields[name] = values
-        elif values[-1].strip():
+        if name not in lists and values[-1].strip():
             fields[name] = values[-1]
     try:
-        return Filled(typed, form.model_validate(fields))
+        return Filled(typed, form.model_validate(fields), lists=lists)
     except ValidationError as wrong:
         locale = (await viewer_of(request)).locale
         errors = {str(found["loc"][0]): say(_TEXTS.get(found["type"], UNFIT), locale) for found in wrong.errors()}
-        return Filled(typed, None, errors)
+        return Filled(typed, None, errors, lists)
 
 
 async def refused(request: Request, filled: Filled[F], error: Error, *, at: str = "") -> Filled[F]:
     """The same form with what the platform says against it, beside the field `at` or above all of them."""
     message = told(error, (await viewer_of(request)).locale)
-    return Filled(filled.typed, filled.said, {**filled.errors, at: message})
+    return Filled(filled.typed, filled.said, {**filled.errors, at: message}, filled.lists)
 
 
 def _is_list(form: type[Form], name: str) -> bool:

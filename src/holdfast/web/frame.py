@@ -78,13 +78,17 @@ class Frame:
     def render(
         self, request: Request, viewer: Viewer, template: str, values: Mapping[str, Any], *, status: int = 200
     ) -> HTMLResponse:
-        """The page; its language and who looks are known to the template as `viewer`, its path as `path`."""
+        """The page; its language and who looks are known to the template as `viewer`, its path as `path`.
+
+        `home` among the values: the path of the page that is shown, where it answers a form that was sent elsewhere.
+        """
+        path = values.get("home") or request.url.path
         context = {
             **values,
             "viewer": viewer,
             "frame": self,
-            "path": request.url.path,
-            "address": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+            "path": path,
+            "address": path + (f"?{request.url.query}" if request.url.query else ""),
         }
         content = self.environment.get_template(template).render(context)
         headers = {

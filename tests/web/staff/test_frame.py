@@ -7,6 +7,7 @@ import httpx2
 import pytest
 
 from holdfast.kernel.identity import MemberRole
+from holdfast.kit import outbox
 from holdfast.kit.db import Database
 from holdfast.web.staff import words
 from tests import builders
@@ -15,6 +16,7 @@ from tests.web.staff.conftest import SignIn
 
 FOR_ADMINS = [
     "/staff/holds",
+    "/staff/complaints",
     "/staff/refunds",
     "/staff/gateway-events",
     "/staff/jobs",
@@ -24,7 +26,7 @@ FOR_ADMINS = [
 FOR_ALL = ["/staff", "/staff/bookings", "/staff/bus/schedules", "/staff/bus/buses", "/staff/bus/routes"]
 #: What may stand in Latin letters on an Arabic page: names of people and things, codes, and words of computing.
 LATIN = re.compile(
-    r"Holdfast|English|CSV|JSON|UTC|API|SMS|EGP|USD|Amal|Hassan|Provider [0-9a-f-]+|[\w.+-]+@[\w.-]+"
+    r"https://|Holdfast|English|CSV|JSON|UTC|API|SMS|EGP|USD|Amal|Hassan|Provider [0-9a-f-]+|[\w.+-]+@[\w.-]+"
     r"|sandbox|[a-z]+[._][a-z._]+|\b[A-Z][a-z]+[A-Z]\w+"
 )
 
@@ -56,17 +58,22 @@ async def test_a_member_looks_after_what_is_their_providers(
     open_ = [(await browser.get(path)).status_code for path in FOR_ALL]
     closed = [(await browser.get(path)).status_code for path in FOR_ADMINS]
     reports = await browser.get("/staff/reports")
+    webhooks = await browser.get("/staff/webhooks")
     start = await browser.get("/staff")
 
     assert open_ == [200] * len(FOR_ALL)
     assert closed == [403] * len(FOR_ADMINS)
     assert reports.status_code == (200 if role in {"owner", "manager", "finance"} else 403)
     assert ('href="/staff/reports"' in start.text) == (reports.status_code == 200)
+    assert webhooks.status_code == (200 if role in {"owner", "manager"} else 403)
+    assert ('href="/staff/webhooks"' in start.text) == (webhooks.status_code == 200)
     assert 'href="/staff/audit"' not in start.text
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("path", [*FOR_ADMINS, *FOR_ALL, "/staff/reports", "/staff/reports?kind=finance"])
+@pytest.mark.parametrize(
+    "path", [*FOR_ADMINS, *FOR_ALL, "/staff/webhooks", "/staff/reports", "/staff/reports?kind=finance"]
+)
 async def test_a_page_for_staff_has_a_heading_its_section_and_lets_nothing_in(
     browser: httpx2.AsyncClient, sign_in: SignIn, path: str
 ) -> None:
@@ -84,7 +91,7 @@ async def test_a_page_for_staff_has_a_heading_its_section_and_lets_nothing_in(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("path", [*FOR_ADMINS, *FOR_ALL, "/staff/reports"])
+@pytest.mark.parametrize("path", [*FOR_ADMINS, *FOR_ALL, "/staff/webhooks", "/staff/reports"])
 async def test_an_arabic_page_for_staff_has_no_english_left(
     browser: httpx2.AsyncClient, sign_in: SignIn, path: str
 ) -> None:
@@ -106,3 +113,7 @@ def test_every_act_that_is_logged_has_a_name() -> None:
     }
 
     assert written - words.ACTIONS.keys() == set()
+
+
+def test_every_fact_has_a_name() -> None:
+    assert {kind.name() for kind in outbox.kinds()} - words.FACTS.keys() == set()

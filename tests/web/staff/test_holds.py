@@ -57,6 +57,38 @@ async def test_releasing_a_hold_asks_for_a_reason(
     assert (await builders.hold_of(database, held)).state == "active"
 
 
+async def test_a_hold_that_ends_after_all_that_are_shown_is_shown_with_what_its_form_lacked(
+    browser: httpx2.AsyncClient, database: Database, sign_in: SignIn, time: Time
+) -> None:
+    room = await builders.room(database)
+    await builders.hold(database, room, [0])
+    await time.forward(minutes=1)
+    held = await builders.hold(database, room, [1])
+    await sign_in("admin")
+
+    answer = await browser.post(f"/staff/holds/{held.id}/release?limit=1", data={"reason": ""})
+    listed = answer.text.index("<tbody>")
+
+    assert f'id="reason-{held.id}-error">Please fill this in.' in answer.text
+    assert answer.text.index(f"/staff/holds/{held.id}/release") > listed
+    assert 'href="/staff/holds?limit=1&amp;cursor=' in answer.text
+    assert 'href="/language/ar?next=/staff/holds%3Flimit%3D1"' in answer.text
+
+
+async def test_a_hold_that_ended_meanwhile_says_so_in_place_of_its_form(
+    browser: httpx2.AsyncClient, database: Database, sign_in: SignIn, time: Time
+) -> None:
+    held = await builders.hold(database, await builders.room(database))
+    await builders.release(database, held)
+    await sign_in("admin")
+
+    answer = await browser.post(f"/staff/holds/{held.id}/release", data={"reason": ""})
+
+    assert answer.status_code == 422
+    assert '<div class="notice bad" role="alert"><p>Please fill this in.</p></div>' in answer.text
+    assert f"/staff/holds/{held.id}/release" not in answer.text
+
+
 async def test_a_released_hold_frees_its_places_and_is_logged_with_who_did_it_and_why(
     browser: httpx2.AsyncClient, database: Database, sign_in: SignIn, time: Time, actions: Actions
 ) -> None:

@@ -2,7 +2,7 @@
 
 from holdfast.kernel.complaints.actions import blank, change, open_complaint
 from holdfast.kernel.complaints.checks import CHECKS
-from holdfast.kernel.complaints.queries import find, of_user
+from holdfast.kernel.complaints.queries import ORDER, ComplaintFilter, as_complaint, find, listing, of_user
 from holdfast.kernel.complaints.values import (
     CATEGORIES,
     STATES,
@@ -22,11 +22,13 @@ from holdfast.kernel.complaints.values import (
 __all__ = [
     "CATEGORIES",
     "CHECKS",
+    "ORDER",
     "STATES",
     "Category",
     "Complaint",
     "ComplaintBlanked",
     "ComplaintClosed",
+    "ComplaintFilter",
     "ComplaintNotFound",
     "ComplaintOpened",
     "ComplaintStepRefused",
@@ -34,9 +36,11 @@ __all__ = [
     "NoteNeeded",
     "State",
     "TooManyComplaints",
+    "as_complaint",
     "blank",
     "change",
     "find",
+    "listing",
     "of_user",
     "open_complaint",
 ]

@@ -129,6 +129,7 @@ async def _shown(
     return await show(
         request,
         "web/account.html",
+        home="/account",
         user=user,
         logins=logins,
         current=current,

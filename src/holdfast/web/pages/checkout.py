@@ -139,6 +139,7 @@ async def _shown(
     return await show(
         request,
         "web/checkout.html",
+        home=f"/holds/{hold.id}",
         hold=hold,
         expires_at=expires_at,
         is_live=outcome in {"held", "waiting", "failed"},

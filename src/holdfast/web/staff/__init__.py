@@ -46,8 +46,10 @@ SECTIONS = (
     Section("/staff", mark("Overview")),
     Section("/staff/holds", mark("Live holds"), is_for_admins=True),
     Section("/staff/bookings", mark("Bookings")),
+    Section("/staff/complaints", mark("Complaints"), is_for_admins=True),
     Section("/staff/reports", mark("Reports"), roles=READING),
     Section("/staff/refunds", mark("Refunds"), is_for_admins=True),
+    Section("/staff/webhooks", mark("Webhooks"), roles=frozenset({"owner", "manager"})),
     Section("/staff/gateway-events", mark("Gateway notices"), is_for_admins=True),
     Section("/staff/jobs", mark("Jobs"), is_for_admins=True),
     Section("/staff/outbox", mark("Outbox"), is_for_admins=True),
@@ -69,11 +71,21 @@ DONE = {
     "generated": mark("The seats were generated; they are on sale."),
     "schedule_cancelled": mark("The schedule was cancelled; everybody is being paid back."),
     "deleted": mark("Deleted."),
+    "resent": mark("It is being delivered once more."),
+    "tested": mark("A test is on its way; look at the deliveries below."),
 }
 
 
-async def show_staff(request: Request, template: str, /, *, status: int = 200, **values: Any) -> Response:  # noqa: ANN401
-    """Answer with this page inside the staff's frame."""
+async def show_staff(
+    request: Request,
+    template: str,
+    /,
+    *,
+    home: str | None = None,
+    status: int = 200,
+    **values: Any,  # noqa: ANN401
+) -> Response:
+    """Answer with this page inside the staff's frame. `home`: its own path, where a form was sent to another."""
     viewer = await viewer_of(request)
     done = DONE.get(request.query_params.get("done", ""))
     return await show(
@@ -83,7 +95,8 @@ async def show_staff(request: Request, template: str, /, *, status: int = 200, *
         sections=sections_of(request, viewer),
         zone=zone_of(viewer, frame_of(request)),
         done=None if done is None else say(done, viewer.locale),
-        here=partial(address, request),
+        home=home,
+        here=partial(address, request, home),
         staff_words=words,
         **values,
     )
@@ -102,12 +115,12 @@ def zone_of(viewer: Viewer, frame: Frame) -> str:
     return viewer.user.zone if viewer.user is not None else frame.identity.zone
 
 
-def address(request: Request, path: str | None = None, **changed: object) -> str:
-    """This address with its filters, some of them changed; None leaves one out."""
+def address(request: Request, home: str | None, path: str | None = None, **changed: object) -> str:
+    """This address (or `home`'s, or `path`'s) with its filters, some of them changed; None leaves one out."""
     kept = [(name, value) for name, value in request.query_params.multi_items() if name not in changed]
     new = [(name, str(value)) for name, value in changed.items() if value is not None]
     query = urlencode([*kept, *new])
-    return (path or request.url.path) + (f"?{query}" if query else "")
+    return (path or home or request.url.path) + (f"?{query}" if query else "")
 
 
 def csv_answer(name: str, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> Response:

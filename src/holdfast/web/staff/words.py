@@ -42,6 +42,12 @@ ACTIONS: Mapping[str, str] = {
     "bus_changed": mark("Bus changed"),
     "bus_created": mark("Bus entered"),
     "bus_deleted": mark("Bus deleted"),
+    "complaint_blanked": mark("Words of the complaint erased"),
+    "complaint_closed": mark("Complaint closed"),
+    "complaint_noted": mark("Note on the complaint"),
+    "complaint_opened": mark("Complaint opened"),
+    "complaint_reopened": mark("Complaint taken up again"),
+    "complaint_reviewed": mark("Complaint taken into review"),
     "contact_taken": mark("Contact proved by somebody else"),
     "contact_verified": mark("Contact proved"),
     "deactivated": mark("Account deactivated"),
@@ -53,6 +59,7 @@ ACTIONS: Mapping[str, str] = {
     "hold_placed": mark("Places held"),
     "hold_released": mark("Hold released"),
     "hold_replaced": mark("Hold replaced by another"),
+    "inventory_archived": mark("Archived"),
     "items_cancelled": mark("Places cancelled"),
     "job_revived": mark("Job tried again"),
     "logins_ended": mark("Logins ended"),
@@ -103,7 +110,14 @@ ACTIONS: Mapping[str, str] = {
     "signed_in": mark("Signed in"),
     "table_exported": mark("Table exported"),
     "ticket_used": mark("Ticket used"),
-    "inventory_archived": mark("Archived"),
+    "webhook_delivery_failed": mark("Webhook given up"),
+    "webhook_endpoint_changed": mark("Webhook endpoint changed"),
+    "webhook_endpoint_created": mark("Webhook endpoint opened"),
+    "webhook_endpoint_deleted": mark("Webhook endpoint deleted"),
+    "webhook_endpoint_disabled": mark("Webhook endpoint switched off"),
+    "webhook_resent": mark("Webhook sent again"),
+    "webhook_secret_rotated": mark("Secret of the webhook endpoint changed"),
+    "webhook_test_asked": mark("Test of the webhook endpoint asked for"),
     "webhooks_resent": mark("Failed webhooks sent again"),
 }
 
@@ -114,6 +128,8 @@ FACTS: Mapping[str, str] = {
     "BookingConfirmed": mark("Told: booking confirmed"),
     "BookingExpired": mark("Told: booking expired"),
     "BookingReleased": mark("Told: booking released"),
+    "ComplaintClosed": mark("Told: complaint closed"),
+    "ComplaintOpened": mark("Told: complaint opened"),
     "HoldLapsed": mark("Told: hold expired"),
     "HoldPlaced": mark("Told: places held"),
     "HoldReleased": mark("Told: hold released"),
@@ -126,6 +142,7 @@ FACTS: Mapping[str, str] = {
     "RefundFailed": mark("Told: refund failed"),
     "RefundSent": mark("Told: refund sent"),
     "UserRegistered": mark("Told: account opened"),
+    "WebhookEndpointDisabled": mark("Told: webhook endpoint switched off"),
 }
 
 #: what is bad news in a story
@@ -194,6 +211,36 @@ CHANNELS: Mapping[str, str] = {
     "door": mark("Door"),
     "counter": mark("Counter"),
     "partner": mark("Partner"),
+}
+
+COMPLAINT_STATES: Mapping[str, tuple[str, str]] = {
+    "open": (mark("new"), "warn"),
+    "in_review": (mark("in review"), ""),
+    "closed": (mark("closed"), "good"),
+}
+CATEGORIES: Mapping[str, str] = {
+    "booking": mark("Booking"),
+    "payment": mark("Payment"),
+    "refund": mark("Refund"),
+    "service": mark("Service"),
+    "staff": mark("Staff"),
+    "website": mark("Website"),
+    "other": mark("Other"),
+}
+
+ENDPOINT_STATES: Mapping[str, tuple[str, str]] = {
+    "active": (mark("on"), "good"),
+    "disabled": (mark("off"), "bad"),
+}
+DISABLED_BECAUSE: Mapping[str, str] = {
+    "owner": mark("switched off by its owner"),
+    "failing": mark("nothing arrived for days"),
+    "gone": mark("the receiver says that it is gone"),
+}
+DELIVERY_STATES: Mapping[str, tuple[str, str]] = {
+    "waiting": (mark("waiting"), "warn"),
+    "delivered": (mark("delivered"), "good"),
+    "failed": (mark("given up"), "bad"),
 }
 
 JOB_STATES: Mapping[str, tuple[str, str]] = {

@@ -164,6 +164,7 @@ async def _shown(
     return await web.show(
         request,
         "bus/seats.html",
+        home=f"/bus/schedules/{offer.schedule.id}",
         offer=offer,
         part=part,
         occurrence=occurrence,

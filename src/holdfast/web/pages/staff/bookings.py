@@ -142,6 +142,7 @@ async def _shown(
     return await show_staff(
         request,
         "web/staff/bookings.html",
+        home="/staff/bookings",
         bookings=[(booking, words.described(booking.hold, locale)) for booking in shown],
         owners=owners,
         next_cursor=page.cursor((shown[-1].id,)) if len(found) > page.limit else None,

@@ -100,6 +100,7 @@ async def _shown(
     return await show_staff(
         request,
         "web/staff/gateway_events.html",
+        home="/staff/gateway-events",
         events=listed.items,
         next_cursor=listed.next_cursor,
         gateway_names=[(name, name) for name in sorted(till.gateways)],

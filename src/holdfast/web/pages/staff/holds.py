@@ -1,6 +1,8 @@
 """All live holds, the soonest to end first, and taking one away for a reason."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -41,6 +43,12 @@ class LiveHold:
     seconds_left: int
     is_stuck: bool
     is_ending: bool
+
+    @property
+    def is_unpaid(self) -> bool:
+        """It can still be released."""
+        is_open = self.booking is None or self.booking.state in {"requested", "pending"}
+        return self.hold.ended_at is None and is_open
 
 
 async def any_hold(request: Request, _caller: Actor) -> Hold:
@@ -120,18 +128,27 @@ async def _shown(
     at: UUID | None = None,
     status: int = 200,
 ) -> Response:
+    filled = filled or Filled()
     async with database.reader() as db:
         now = await clock.moment(db)
         found = await _live(db, after=page.after, limit=page.limit + 1, clocks=clocks, settings=settings)  # type: ignore[arg-type]
+        shown = found[: page.limit]
+        last = shown[-1].hold if len(found) > page.limit else None
+        if at is not None and at not in {each.hold.id for each in shown}:
+            # Whose form did not fit must see why, and try again, however many others end before.
+            failed = await _described(db, [await holds.find(db, at)], now=now, clocks=clocks, settings=settings)
+            if failed[0].is_unpaid:
+                shown = [*failed, *shown]
+            else:
+                filled = Filled(filled.typed, filled.said, {"": next(iter(filled.errors.values()), "")})
     locale = (await viewer_of(request)).locale
-    shown = found[: page.limit]
-    last = shown[-1].hold if len(found) > page.limit else None
     return await show_staff(
         request,
         "web/staff/holds.html",
+        home="/staff/holds",
         live=[(each, words.described(each.hold, locale)) for each in shown],
         next_cursor=page.cursor((last.expires_at, last.id)) if last is not None else None,
-        filled=filled or Filled(),
+        filled=filled,
         filled_at=at,
         server_time=now,
         status=status,
@@ -149,6 +166,13 @@ async def _live(
         limit=limit,
         besides=await payments.overdue_holds(db, now=now, limit=STUCK_MAX),
     )
+    return await _described(db, found, now=now, clocks=clocks, settings=settings)
+
+
+async def _described(
+    db: Reader, found: Sequence[Hold], *, now: datetime, clocks: Clocks, settings: IdentitySettings
+) -> list[LiveHold]:
+    """Each with its owner, its booking and how long it still stands."""
     owners = await people(db, (hold.owner_id for hold in found), settings=settings)
     booked = await bookings.of_holds(db, [hold.id for hold in found])
     paying = await payments.of_bookings(db, [booking.id for booking in booked.values()])

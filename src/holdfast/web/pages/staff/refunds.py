@@ -114,6 +114,7 @@ async def _shown(request: Request, database: Database, page: Paged, *, error: Er
     return await show_staff(
         request,
         "web/staff/refunds.html",
+        home="/staff/refunds",
         refunds=shown,
         counts=counts,
         chosen=status,

@@ -153,6 +153,7 @@ async def _shown(
     return await show_staff(
         request,
         "web/staff/booking.html",
+        home=f"/staff/bookings/{booking.id}",
         view=view,
         booking=booking,
         owner=people_known.get(booking.owner_id) if booking.owner_id is not None else None,

@@ -30,7 +30,7 @@ from holdfast.products.bus.pages.staff import lookups
 from holdfast.products.bus.pages.staff.lookups import SALES, SEAT_STATUSES, STATUSES
 from holdfast.products.bus.queries import Occurrence
 from holdfast.web import FORM_BYTES_MAX, Filled, Form, Pages, frame_of, read_form, refused, told, viewer_of
-from holdfast.web.forms import MISSING, asked
+from holdfast.web.forms import MISSING, UNFIT, asked
 from holdfast.web.staff import REASON_MAX, ROWS_MAX, csv_answer, show_staff, zone_of
 
 router = Pages()
@@ -196,7 +196,8 @@ async def delete_schedule(request: Request, schedule: OneSchedule, database: Db,
     filled = await read_form(request, VersionForm)
     said = filled.said
     if said is None:
-        return await _shown(request, database, schedule_id, caller, status=422)
+        unfit = say(UNFIT, (await viewer_of(request)).locale)
+        return await _shown(request, database, schedule_id, caller, change=Filled({}, None, {"": unfit}), status=422)
 
     async def delete(db: Transaction) -> None:
         await moves.delete(db, schedule_id, expected=said.version, actor=caller)
@@ -243,6 +244,7 @@ async def _shown(
     return await show_staff(
         request,
         "bus/staff/schedule.html",
+        home=f"/staff/bus/schedules/{schedule_id}",
         offer=offer,
         schedule=offer.schedule,
         occurrence=occurrence,
