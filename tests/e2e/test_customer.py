@@ -5,8 +5,8 @@ from datetime import timedelta
 from playwright.async_api import Page, expect
 
 from tests.builders_identity import PASSWORD
-from tests.e2e.customers import GOOD_CARD, customer
 from tests.e2e.views import View
+from tests.e2e.visitors import GOOD_CARD, customer
 from tests.journeys.world import World
 
 

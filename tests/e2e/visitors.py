@@ -1,4 +1,4 @@
-"""What a customer does on our pages, and how: with fingers or mouse, or by keyboard alone."""
+"""What people do on our pages, and how: with fingers or mouse, or by keyboard alone."""
 
 import re
 from dataclasses import dataclass
@@ -9,16 +9,14 @@ from holdfast.kit.words import plural, say
 from tests.builders_identity import PASSWORD
 from tests.e2e.looks import axe, scrolls_sideways
 from tests.e2e.views import View
-from tests.journeys.calls import Json, Line, Person
+from tests.journeys.calls import Line, Person
 from tests.journeys.world import World
 
 GOOD_CARD = "4242 4242 4242 4242"
-BAD_CARD = "4000 0000 0000 0002"
-SILENT_CARD = "4000 0000 0000 0119"
 _TABS_MAX = 150
 _IS_SEEN = """
 (node) => {
-  const {left, top, width, height} = node.getBoundingClientRect();
+  const [{left, top, width, height}] = node.getClientRects();  // of what goes over several lines, the first
   const there = document.elementFromPoint(left + width / 2, top + height / 2);
   const looks = [node, ...node.querySelectorAll("*")].map((each) => getComputedStyle(each));
   return {
@@ -30,7 +28,7 @@ _IS_SEEN = """
 
 
 @dataclass
-class Customer:
+class Visitor:
     """Somebody at a page of the site, in a language."""
 
     world: World
@@ -66,62 +64,27 @@ class Customer:
     def link(self, message: str) -> Locator:
         return self.page.get_by_role("link", name=self.says(message), exact=True)
 
-    def place(self, number: str) -> Locator:
-        """A place on the map."""
-        return self.page.locator("seat-map g.place").filter(has=self.page.locator(f"text={number}"))
-
-    def on_map(self, number: str) -> Locator:
-        """The same, by the name that is read aloud."""
-        return self.page.locator(f"seat-map [role=gridcell][aria-label*=' {number}{self.says_comma}']")
-
-    @property
-    def says_comma(self) -> str:
-        return "\N{ARABIC COMMA}" if self.view.language == "ar" else ","
-
-    async def looks(self, number: str, look: str) -> None:
-        """Return once that place looks like that: free, chosen, mine, held, sold."""
-        await expect(self.on_map(number)).to_have_attribute("data-look", look)
-
     # Going
 
     async def sign_in(self) -> None:
-        await self.page.goto(f"{self.url}/sign-in")
+        await self.page.goto(f"{self.url}/language/{self.view.language}?next=/sign-in")
         await self.page.locator("#email").fill(self.person.email)
         await self.page.locator("#password").fill(PASSWORD)
         await self.page.locator("main form button").click()
         await self.page.wait_for_url(lambda url: "/sign-in" not in url)
 
-    async def open_map(self, line: Line, query: str = "") -> None:
-        await self.page.goto(f"{self.url}/bus/schedules/{line.id}{query}")
-        await self.page.locator("seat-map svg[role=grid]").first.wait_for()
-
-    async def choose(self, *numbers: str) -> None:
-        for number in numbers:
-            await self.on_map(number).click()
-            await self.looks(number, "chosen")
-
-    async def hold(self, line: Line, *numbers: str) -> Json:
-        """Signed in before; ends at the checkout."""
-        await self.open_map(line)
-        await self.choose(*numbers)
-        await self.button("Hold these seats").click()
-        await self.page.wait_for_url("**/holds/*")
-        return {"id": self.page.url.rsplit("/", 1)[1]}
-
-    async def go_and_pay(self) -> Json:
-        """From the checkout to the bank's page; the payment by its session."""
-        await self.page.locator("#pay button").click()
-        await self.page.wait_for_url(lambda url: url.startswith(self.world.site.sandbox_url))
-        return {"session_id": self.page.url.split("?")[0].rsplit("/", 1)[1], "payment_url": self.page.url}
-
-    async def give_card(self, number: str) -> None:
-        await self.page.get_by_role("textbox").fill(number)
-        await self.page.locator("button.pay").click()
-
     # By keyboard alone
+
+    async def sign_in_by_keyboard(self) -> None:
+        await self.page.goto(f"{self.url}/sign-in")
+        await self.type(self.page.locator("#email"), self.person.email)
+        await self.type(self.page.locator("#password"), PASSWORD)
+        await self.page.keyboard.press("Enter")
+        await self.page.wait_for_url(lambda url: "/sign-in" not in url)
 
     async def tab_to(self, target: Locator) -> None:
         """Press Tab until it is reached; what has the focus must be seen to have it."""
+        await expect(target).to_have_count(1)
         for _ in range(_TABS_MAX):
             await self.page.keyboard.press("Tab")
             if await target.evaluate("(node) => node === document.activeElement"):
@@ -139,6 +102,49 @@ class Customer:
         await self.tab_to(target)
         await self.page.keyboard.press("Control+a")
         await self.page.keyboard.type(text)
+
+    async def section(self, path: str) -> None:
+        """To one of the sections for staff: beside the page, or folded away on a phone."""
+        if self.view.is_phone:
+            await self.press(self.page.locator(".staff-menu > summary"))
+        menu = ".staff-menu" if self.view.is_phone else ".staff-side"
+        await self.press(self.page.locator(f"{menu} a[href='{path}']"))
+        await self.page.wait_for_url(f"**{path}")
+
+    async def agree(self) -> None:
+        """To what is asked before something that can't be undone."""
+        await expect(self.page.locator("dialog#ask [value=yes]")).to_be_focused()
+        await self.page.keyboard.press("Enter")
+
+    async def done(self, word: str) -> None:
+        """Return once the page says that it was done."""
+        await self.page.wait_for_url(f"**done={word}")
+        await expect(self.page.locator(".notice.good").first).to_be_visible()
+
+
+class Customer(Visitor):
+    """Somebody who looks for a seat and pays."""
+
+    def on_map(self, number: str) -> Locator:
+        """A place, by the name that is read aloud."""
+        return self.page.locator(f"seat-map [role=gridcell][aria-label*=' {number}{self.says_comma}']")
+
+    @property
+    def says_comma(self) -> str:
+        return "\N{ARABIC COMMA}" if self.view.language == "ar" else ","
+
+    async def looks(self, number: str, look: str) -> None:
+        """Return once that place looks like that: free, chosen, mine, held, sold."""
+        await expect(self.on_map(number)).to_have_attribute("data-look", look)
+
+    async def open_map(self, line: Line, query: str = "") -> None:
+        await self.page.goto(f"{self.url}/bus/schedules/{line.id}{query}")
+        await self.page.locator("seat-map svg[role=grid]").first.wait_for()
+
+    async def choose(self, *numbers: str) -> None:
+        for number in numbers:
+            await self.on_map(number).click()
+            await self.looks(number, "chosen")
 
 
 async def customer(world: World, page: Page, view: View, *, is_signed_in: bool = True) -> Customer:
