@@ -1,6 +1,6 @@
 """The demo that the other tests look at is the one a person starts; README shows what they see then."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from playwright.async_api import Page, expect
@@ -9,9 +9,10 @@ from holdfast.kit.words import say
 from tests.e2e.conftest import OpenPage
 from tests.e2e.demo import Demo
 from tests.e2e.looks import Camera, axe
-from tests.e2e.views import VIEWS, View
+from tests.e2e.views import View
 from tests.e2e.visitors import GOOD_CARD
 
+HELD = 3
 #: The pictures of README.
 SHOWN = {"search-desk-en", "seats-phone-en", "checkout-phone-ar", "booking-phone-en", "dashboard-desk-en"}
 
@@ -53,15 +54,15 @@ async def test_what_a_visitor_of_the_demo_sees(
     await page.goto(f"{demo.url}/language/{view.language}?next=/bus")
     await page.locator("#origin").fill("Cairo")
     await page.locator("#destination").fill("Alexandria")
-    await page.locator("#day").fill((datetime.now(UTC) + timedelta(days=3)).date().isoformat())
+    day = (datetime.now(UTC) + timedelta(days=3)).date()
+    await page.locator("#day").fill(day.isoformat())
     await page.locator("main form[role=search] button").click()
-    runs = page.locator("a.run")
-    await expect(runs.nth(len(VIEWS))).to_be_visible()
+    await expect(page.locator("a.run").nth(5)).to_be_visible()
     await shows(page, "search")
-    await runs.nth(list(VIEWS).index(view.name)).click()
+    departure = await hold_some(demo, page, day)
+    await page.locator(f"a.run[href*='{departure}']").click()
     await page.locator("seat-map svg[role=grid]").first.wait_for()
-    await hold_some(demo, page)
-    await expect(page.locator("seat-map [role=grid] [data-look=held]")).to_have_count(3)
+    await expect(page.locator("seat-map [role=grid] [data-look=held]")).to_have_count(HELD)
     free = page.locator("seat-map [role=grid] [data-look=free]:not([aria-label*='1D'])")
     await free.nth(5).click()
     await page.locator("seat-map .scroll").evaluate("(map) => map.scrollIntoView()")
@@ -85,12 +86,15 @@ async def test_what_a_visitor_of_the_demo_sees(
     await shows(staff, "dashboard")
 
 
-async def hold_some(demo: Demo, page: Page) -> None:
-    """Somebody else holds three seats of the departure that this page shows; nobody pays for them."""
-    account = demo.account("clerk")
-    body = {"email": account.email, "password": account.password}
-    login = await (await page.request.post(f"{demo.url}/api/v1/users/login", data=body)).json()
-    wanted = {"schedule_id": page.url.split("?")[0].rsplit("/", 1)[1], "count": 3, "preference": "together"}
-    authorized = {"Authorization": f"Bearer {login['access_token']}"}
-    held = await page.request.post(f"{demo.url}/api/v1/bus/reservations/create", data=wanted, headers=authorized)
+async def hold_some(demo: Demo, page: Page, day: date) -> str:
+    """Somebody else holds a few seats of a departure of which nothing is taken yet; which one that is."""
+    api, account = f"{demo.url}/api/v1", demo.account("clerk")
+    login = await page.request.post(f"{api}/users/login", data={"email": account.email, "password": account.password})
+    query = f"origin_city=Cairo&destination_city=Alexandria&departure_date={day}"
+    found = (await (await page.request.get(f"{api}/bus/schedules/search?{query}")).json())["items"]
+    free: str = next(each["id"] for each in found if each["available_seats"] == each["total_seats"])
+    authorized = {"Authorization": f"Bearer {(await login.json())['access_token']}"}
+    wanted = {"schedule_id": free, "count": HELD, "preference": "together"}
+    held = await page.request.post(f"{api}/bus/reservations/create", data=wanted, headers=authorized)
     assert held.status == 201, await held.text()
+    return free
