@@ -1,0 +1,71 @@
+"""Measure: `./run bench [--quick] [--row NAME …] [--json FILE] [--write-docs]`; docs/performance.md tells what and how.
+
+Exit code 0: every row that was asked for is as it must be and nothing was sold twice; 1: not so; 2: asked wrongly.
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+from bench import ground, report
+from bench.ground import Bench, Outcome, Row
+from bench.rows import ROWS
+from bench.site import open_site
+
+SCALES = {"full": ground.FULL, "quick": ground.QUICK, "tiny": ground.TINY}
+
+
+def main(words: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="./run bench", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="a few seconds a row, and less of everything")
+    parser.add_argument("--scale", choices=SCALES, help=argparse.SUPPRESS)
+    parser.add_argument("--row", action="append", default=[], metavar="NAME", help="only this one; may be repeated")
+    parser.add_argument("--list", action="store_true", help="the names of the rows, and what they compare")
+    parser.add_argument("--processes", type=int, default=1, help="server processes of ours (rows are for 1)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write [{row, ours, theirs, ratio, must, aim, ok}]")
+    parser.add_argument("--write-docs", action="store_true", help="put table and plots into docs/performance.md")
+    asked = parser.parse_args(words)
+    known = {row.name: row for row in ROWS}
+    if asked.list:
+        for row in ROWS:
+            sys.stdout.write(f"{row.name:22} {row.what}\n")
+        return 0
+    if unknown := [name for name in asked.row if name not in known]:
+        parser.error(f"there is no row {', '.join(unknown)}; ./run bench --list names them")
+    rows = [known[name] for name in dict.fromkeys(asked.row)] or list(ROWS)
+    scale = asked.scale or ("quick" if asked.quick else "full")
+    outcomes = run(rows, scale=scale, processes=asked.processes)
+    report.show(outcomes, scale=scale)
+    if asked.json is not None:
+        asked.json.write_text(json.dumps(report.values(outcomes), indent=2) + "\n", encoding="utf-8")
+    if asked.write_docs:
+        report.write_docs(outcomes, scale=scale)
+    return 0 if all(row.holds(outcome) for row, outcome in outcomes) else 1
+
+
+def run(rows: list[Row], *, scale: str, processes: int) -> list[tuple[Row, Outcome]]:
+    """Each row in turn; one that fails to run says so and the next begins."""
+    outcomes: list[tuple[Row, Outcome]] = []
+    with open_site() as site, report.progress(len(rows)) as bar:
+        bench = Bench(site, SCALES[scale], processes=processes)
+        bench.listen(bar.detail)
+        try:
+            for row in rows:
+                bar.begin(row.name)
+                began = time.monotonic()
+                try:
+                    outcome = row.run(bench)
+                except Exception as error:  # noqa: BLE001 - one row must not take the others with it
+                    outcome = Outcome(ours=0.0, wrong=[f"the row did not run: {error!r}"])
+                outcome.lines.append(f"took {time.monotonic() - began:.0f} s")
+                outcomes.append((row, outcome))
+                bar.done(row, outcome)
+        finally:
+            bench.close()
+    return outcomes
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,174 @@
+"""What the bench says: a bar while it runs, the table, JSON, and docs/performance.md with its plots."""
+
+import contextlib
+import os
+import platform
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from bench import plots
+from bench.ground import Outcome, Row
+
+ROOT = Path(__file__).resolve().parents[1]
+_NOTHING = "-"
+PAGE = ROOT / "docs" / "performance.md"
+PICTURES = ROOT / "docs" / "performance"
+_BEGIN, _END = "<!-- figures begin: written by ./run bench --write-docs -->", "<!-- figures end -->"
+
+
+class Bar:
+    """Progress for who watches a terminal; a line a row for who does not."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress = progress
+        self._task = progress.add_task("bench", total=total)
+        self._name = ""
+
+    def begin(self, name: str) -> None:
+        self._name = name
+        self._progress.update(self._task, description=name)
+
+    def detail(self, words: str) -> None:
+        self._progress.update(self._task, description=f"{self._name}: {words}")
+
+    def done(self, row: Row, outcome: Outcome) -> None:
+        self._progress.advance(self._task)
+        self._progress.console.print(f"{row.name}: {said(row, outcome)}", markup=False)
+        for line in outcome.lines:
+            self._progress.console.print(f"    {line}", markup=False)
+        for line in outcome.wrong:
+            self._progress.console.print(f"    WRONG  {line}", markup=False)
+
+
+@contextlib.contextmanager
+def progress(total: int) -> Iterator[Bar]:
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    with bar:
+        yield Bar(bar, total)
+
+
+def said(row: Row, outcome: Outcome) -> str:
+    """A row in one line."""
+    if outcome.skipped is not None:
+        return f"not measured: {outcome.skipped}"
+    cells = cells_of(row, outcome)
+    return (
+        f"{cells['ours']} against {cells['theirs']} {cells['unit']}, ratio {cells['ratio']}"
+        f" (must {cells['must']}, aim {cells['aim']}): {cells['ok']}"
+    )
+
+
+def cells_of(row: Row, outcome: Outcome) -> dict[str, str]:
+    sign = "≤ " if row.is_most else ""
+    return {
+        "row": row.name,
+        "what": row.what,
+        "unit": row.unit,
+        "ours": _number(outcome.ours),
+        "theirs": _NOTHING if outcome.theirs is None else _number(outcome.theirs),
+        "ratio": _NOTHING if outcome.ratio is None else _number(outcome.ratio),
+        "must": _NOTHING if row.must is None else sign + _number(row.must),
+        "aim": _NOTHING if row.aim is None else sign + _number(row.aim),
+        "ok": _verdict(row, outcome),
+    }
+
+
+def show(outcomes: Sequence[tuple[Row, Outcome]], *, scale: str) -> None:
+    """The table, on the standard output."""
+    cells = [cells_of(row, outcome) for row, outcome in outcomes]
+    columns = ("row", "ours", "theirs", "unit", "ratio", "must", "aim", "ok")
+    widths = {column: max(len(column), *(len(cell[column]) for cell in cells)) for column in columns}
+    lines = ["  ".join(column.ljust(widths[column]) for column in columns)]
+    lines += ["  ".join(cell[column].ljust(widths[column]) for column in columns) for cell in cells]
+    if scale != "full":
+        lines.append(f"\n{scale}: less of everything than the targets speak of, so the ratios are a first impression")
+    sys.stdout.write("\n".join(line.rstrip() for line in lines) + "\n")
+    sys.stdout.flush()
+
+
+def values(outcomes: Sequence[tuple[Row, Outcome]]) -> list[dict[str, Any]]:
+    """For programs."""
+    return [
+        {
+            "row": row.name,
+            "ours": round(outcome.ours, 3),
+            "theirs": None if outcome.theirs is None else round(outcome.theirs, 3),
+            "ratio": None if outcome.ratio is None else round(outcome.ratio, 4),
+            "must": row.must,
+            "aim": row.aim,
+            "ok": row.holds(outcome),
+        }
+        for row, outcome in outcomes
+    ]
+
+
+def write_docs(outcomes: Sequence[tuple[Row, Outcome]], *, scale: str) -> None:
+    """Put the run into the page, between its two marks, and the plots beside it."""
+    lines = [_BEGIN, "", f"{_machine()}. {datetime.now(UTC):%d %B %Y}, scale: {scale}.", ""]
+    lines += [
+        "| row | what | ours | theirs | unit | ratio | must | aim | |",
+        "|---|---|---:|---:|---|---:|---:|---:|---|",
+    ]
+    for row, outcome in outcomes:
+        cell = cells_of(row, outcome)
+        names = ("row", "what", "ours", "theirs", "unit", "ratio", "must", "aim", "ok")
+        lines.append("| " + " | ".join(cell[name] for name in names) + " |")
+    lines += ["", "What each run said:", ""]
+    for row, outcome in outcomes:
+        told = [*outcome.lines, *(f"WRONG: {line}" for line in outcome.wrong)]
+        lines += [f"- **{row.name}**", *(f"  - {line}" for line in told)]
+    PICTURES.mkdir(exist_ok=True)
+    for row, outcome in outcomes:
+        if outcome.series:
+            picture = PICTURES / f"{row.name}.svg"
+            picture.write_text(plots.lines(row.what, outcome.series, unit=row.unit), encoding="utf-8")
+            lines += ["", f"![{row.what}](performance/{picture.name})"]
+    lines += ["", _END]
+    page = PAGE.read_text(encoding="utf-8")
+    pattern = re.compile(f"{re.escape(_BEGIN)}.*{re.escape(_END)}", re.DOTALL)
+    assert pattern.search(page), f"{PAGE} has no place for the figures"
+    PAGE.write_text(pattern.sub(lambda _: "\n".join(lines), page), encoding="utf-8")
+
+
+def _verdict(row: Row, outcome: Outcome) -> str:
+    if outcome.skipped is not None:
+        return "not measured"
+    if outcome.wrong:
+        return "WRONG"
+    if not row.holds(outcome):
+        return "missed"
+    value = outcome.ratio if row.compares == "ratio" else outcome.ours
+    if row.aim is None or value is None:
+        return "told"
+    reached = value <= row.aim if row.is_most else value >= row.aim
+    return "aim" if reached else "must"
+
+
+def _number(value: float) -> str:
+    if abs(value) >= 100:  # noqa: PLR2004 - no need for what stands behind the point
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def _machine() -> str:
+    model = ""
+    with contextlib.suppress(OSError):
+        found = re.search(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
+        model = f" ({found[1]})" if found else ""
+    return f"{os.cpu_count()} cores{model}, Linux {platform.release()}, Python {platform.python_version()}"
