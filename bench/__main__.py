@@ -26,6 +26,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--processes", type=int, default=1, help="server processes of ours (rows are for 1)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write [{row, ours, theirs, ratio, must, aim, ok}]")
     parser.add_argument("--write-docs", action="store_true", help="put table and plots into docs/performance.md")
+    parser.add_argument("--profile", type=Path, metavar="FOLDER", help="let cProfile watch our server, and tell its top")
     asked = parser.parse_args(words)
     known = {row.name: row for row in ROWS}
     if asked.list:
@@ -36,7 +37,11 @@ def main(words: list[str] | None = None) -> int:
         parser.error(f"there is no row {', '.join(unknown)}; ./run bench --list names them")
     rows = [known[name] for name in dict.fromkeys(asked.row)] or list(ROWS)
     scale = asked.scale or ("quick" if asked.quick else "full")
-    outcomes = run(rows, scale=scale, processes=asked.processes)
+    if asked.profile is not None:
+        asked.profile.mkdir(parents=True, exist_ok=True)
+    outcomes = run(rows, scale=scale, processes=asked.processes, profiles=asked.profile)
+    if asked.profile is not None:
+        report.show_profiles(asked.profile)
     report.show(outcomes, scale=scale)
     if asked.json is not None:
         asked.json.write_text(json.dumps(report.values(outcomes), indent=2) + "\n", encoding="utf-8")
@@ -45,10 +50,10 @@ def main(words: list[str] | None = None) -> int:
     return 0 if all(row.holds(outcome) for row, outcome in outcomes) else 1
 
 
-def run(rows: list[Row], *, scale: str, processes: int) -> list[tuple[Row, Outcome]]:
+def run(rows: list[Row], *, scale: str, processes: int, profiles: Path | None) -> list[tuple[Row, Outcome]]:
     """Each row in turn; one that fails to run says so and the next begins."""
     outcomes: list[tuple[Row, Outcome]] = []
-    with open_site() as site, report.progress(len(rows)) as bar:
+    with open_site(profiles=profiles) as site, report.progress(len(rows)) as bar:
         bench = Bench(site, SCALES[scale], processes=processes)
         bench.listen(bar.detail)
         try:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import platform
+import pstats
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -100,6 +101,12 @@ def show(outcomes: Sequence[tuple[Row, Outcome]], *, scale: str) -> None:
         lines.append(f"\n{scale}: less of everything than the targets speak of, so the ratios are a first impression")
     sys.stdout.write("\n".join(line.rstrip() for line in lines) + "\n")
     sys.stdout.flush()
+
+
+def show_profiles(folder: Path) -> None:
+    """Where our servers spent their time, by the functions themselves."""
+    for seen in sorted(folder.glob("*.pstats")):
+        pstats.Stats(str(seen), stream=sys.stdout).sort_stats("tottime").print_stats(40)
 
 
 def values(outcomes: Sequence[tuple[Row, Outcome]]) -> list[dict[str, Any]]:

@@ -81,6 +81,8 @@ class Site:
 
     folder: Path
     postgres: Server
+    #: where our servers leave what cProfile saw of them; it slows them
+    profiles: Path | None = None
     _databases: set[str] = field(default_factory=set)
 
     @property
@@ -114,8 +116,11 @@ class Site:
         words = ["serve", f"--workers={processes}", "--no-worker", "--json"]
         env = {f"HOLDFAST_{name.upper()}": str(value) for name, value in self.settings(database_url, port).items()}
         env |= {f"HOLDFAST_{name.upper()}": value for name, value in settings.items()}
-        holdfast = str(Path(sys.executable).with_name("holdfast"))
-        with self._served("holdfast", [holdfast, *words], port, env) as process:
+        command = [str(Path(sys.executable).with_name("holdfast")), *words]
+        if self.profiles is not None:
+            seen = self.profiles / f"holdfast-{port}.pstats"
+            command = [sys.executable, "-m", "bench.profiled", str(seen), *words]
+        with self._served("holdfast", command, port, env) as process:
             yield process
 
     @contextlib.contextmanager
@@ -164,7 +169,7 @@ class Site:
 
 
 @contextlib.contextmanager
-def open_site() -> Iterator[Site]:
+def open_site(*, profiles: Path | None = None) -> Iterator[Site]:
     """Start PostgreSQL in a folder of this run; both are gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="holdfast-bench-"))
     folder.chmod(0o755)  # PostgreSQL runs as nobody where this runs as root
@@ -175,7 +180,7 @@ def open_site() -> Iterator[Site]:
             for name, value in _POSTGRES.items():
                 asyncio.run(execute(server.url, f"ALTER SYSTEM SET {name} = '{value}'"))
         with start_postgres(folder / "postgres", durable=True) as server:  # they are read at the start
-            yield Site(folder, server)
+            yield Site(folder, server, profiles)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
