@@ -26,7 +26,9 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--processes", type=int, default=1, help="server processes of ours (rows are for 1)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write [{row, ours, theirs, ratio, must, aim, ok}]")
     parser.add_argument("--write-docs", action="store_true", help="put table and plots into docs/performance.md")
-    parser.add_argument("--profile", type=Path, metavar="FOLDER", help="let cProfile watch our server, and tell its top")
+    parser.add_argument(
+        "--profile", type=Path, metavar="FOLDER", help="let cProfile watch our server, and tell its top"
+    )
     asked = parser.parse_args(words)
     known = {row.name: row for row in ROWS}
     if asked.list:

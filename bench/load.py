@@ -169,7 +169,7 @@ class _Tally:
             if kept is None:
                 kept = self.latencies[status] = array("d")
             kept.append(seconds)
-        if status >= 400 and len(self.samples.setdefault(status, [])) < _SAMPLES_MAX:  # noqa: PLR2004 - refusals
+        if status >= 400 and len(self.samples.setdefault(status, [])) < _SAMPLES_MAX:
             self.samples[status].append(body[:300])
 
 

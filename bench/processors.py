@@ -1,6 +1,7 @@
 """What processes have used of the processors, from /proc."""
 
 import os
+import resource
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,12 @@ def of(pids: Iterable[int]) -> float:
 def of_postgres(pid: int) -> float:
     """The same of a PostgreSQL: its postmaster, every process below it, and those that have ended."""
     return sum(_times(pid)) + sum(sum(_times(each)[:2]) for each in _children(pid))
+
+
+def of_ended() -> float:
+    """Of all processes that this one has started and that have ended: pgbench."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def memory_of(pids: Iterable[int]) -> float:

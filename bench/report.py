@@ -168,7 +168,7 @@ def _verdict(row: Row, outcome: Outcome) -> str:
 
 
 def _number(value: float) -> str:
-    if abs(value) >= 100:  # noqa: PLR2004 - no need for what stands behind the point
+    if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.3g}"
 

@@ -8,7 +8,7 @@ import secrets
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -74,6 +74,8 @@ class World:
         self._provider: UUID | None = None
         self._days = 0
         self._cities = 0
+        #: when the first of those planned last leaves
+        self.last_day = datetime.min.replace(tzinfo=UTC)
 
     async def close(self) -> None:
         await self.house.close()
@@ -145,6 +147,7 @@ class World:
             ends = cities or (f"Aton {self._cities}", f"Beset {self._cities}")
             route_id, stops = await _route(db, provider_id, ends, now=now)
             first = (now + _IN_A_WEEK + timedelta(days=self._days)).replace(hour=2, minute=0, second=0, microsecond=0)
+            self.last_day = first
             serial = int(await db.scalar(sa.select(sa.func.coalesce(sa.func.max(inventories.c.serial), 0))))
             planned: dict[sa.Table, list[dict[str, Any]]] = defaultdict(list)
             found = []
