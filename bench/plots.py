@@ -14,7 +14,7 @@ def lines(title: str, series: Mapping[str, Sequence[tuple[float, float]]], *, un
     xs = [x for points in series.values() for x, _ in points]
     ys = [y for points in series.values() for _, y in points]
     least, most, top = min(xs), max(xs), _round_up(max(ys))
-    is_log = least > 0 and most / least > 50  # noqa: PLR2004 - below, a plain axis is easier to read
+    is_log = least > 0 and most / least > 50
 
     def across(x: float) -> float:
         if most == least:

@@ -19,6 +19,7 @@ from holdfast import web
 from holdfast.app import docs_ui, figures, health, house, worker
 from holdfast.app.house import API, House
 from holdfast.app.products import PRODUCTS
+from holdfast.app.rush import Rush
 from holdfast.app.settings import Settings
 from holdfast.gateways.sandbox import SandboxSettings, create_sandbox, running
 from holdfast.kernel import identity, realtime, retention
@@ -42,7 +43,7 @@ from holdfast.kit.headers import networks
 from holdfast.kit.letters import FileSender, Sender
 from holdfast.web import pages as web_pages
 from holdfast.web.pages import general as general_pages
-from holdfast.web.pages import letters, styleguide
+from holdfast.web.pages import letters, rush, styleguide
 
 SANDBOX_PATH = "/sandbox"
 OPENAPI_PATH = "/openapi.json"
@@ -212,6 +213,9 @@ def _mount_pages(app: FastAPI, ours: House) -> None:
     if ours.settings.environment in {"demo", "development"}:
         app.state.letters = FileSender(ours.settings.letters)
         app.include_router(letters.router)
+    if ours.settings.environment == "demo":
+        app.state.rush = Rush(ours, url=ours.settings.origin)
+        app.include_router(rush.router)
     app.add_exception_handler(HTTPException, _nothing_there)
 
 
@@ -254,6 +258,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(ours.close)
         await stack.enter_async_context(app.state.hub.running())
+        if ours.settings.environment == "demo":
+            stack.push_async_callback(app.state.rush.stop)
         if app.state.sandbox_inside is not None:
             await stack.enter_async_context(running(app.state.sandbox_inside))
         if ours.settings.with_worker:

@@ -6,7 +6,7 @@ import sys
 import typer
 from pydantic import ValidationError
 
-from holdfast.app.cli import backups, data, demo, doctor, keeping, people, servers
+from holdfast.app.cli import backups, data, demo, doctor, keeping, people, rush, servers
 from holdfast.app.settings import UnfitForProductionError
 from holdfast.kit.errors import Error
 
@@ -20,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (demo, servers, data, keeping, backups, people, doctor):
+for part in (demo, servers, rush, data, keeping, backups, people, doctor):
     part.add_to(app)
 
 

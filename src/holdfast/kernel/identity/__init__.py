@@ -36,6 +36,7 @@ from holdfast.kernel.identity.errors import (
 from holdfast.kernel.identity.logins import end_own as end_login
 from holdfast.kernel.identity.logins import forget_ended as forget_logins
 from holdfast.kernel.identity.logins import forget_tokens
+from holdfast.kernel.identity.logins import start as start_login
 from holdfast.kernel.identity.passwords import hashed as hashed_password
 from holdfast.kernel.identity.proofs.tasks import (
     change_email,
@@ -167,6 +168,7 @@ __all__ = [
     "signed_in",
     "staff",
     "stamps_of_logins",
+    "start_login",
     "user",
     "users_by_id",
     "verify_email",
