@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from bench import load, measure
-from bench.load import Job
+from bench.load import RESERVE, Job
 from bench.measure import Measured
 from bench.peers import orm_world
 from bench.peers.orm_world import PeerCaller
@@ -21,7 +21,6 @@ from bench.world import Caller, Schedule, World
 T = TypeVar("T")
 
 CREATED, CONFLICT = 201, 409
-RESERVE = "/api/v1/bus/reservations/create"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +159,15 @@ class Bench:
 
     # Ours
 
-    def ours(self, database: str = "holdfast", *, processes: int | None = None, **settings: str) -> Process:
+    def ours(
+        self, database: str = "holdfast", *, processes: int | None = None, with_worker: bool = False, **settings: str
+    ) -> Process:
         """The real server on a migrated database; the same one again for the same words."""
-        name = ("holdfast", database, processes or self.processes, *sorted(settings.items()))
+        name = ("holdfast", database, processes or self.processes, with_worker, *sorted(settings.items()))
         if name not in self._servers:
             url = self.site.migrated(database) if "://" not in database else database
             self._servers[name] = self._stack.enter_context(
-                self.site.holdfast(url, settings, processes=processes or self.processes)
+                self.site.holdfast(url, settings, processes=processes or self.processes, with_worker=with_worker)
             )
         return self._servers[name]
 
@@ -180,6 +181,11 @@ class Bench:
         return self.wait(self.world(database).callers(count or self.scale.callers))
 
     # Theirs
+
+    def end(self, server: Process) -> None:
+        """A server that is needed no more; the next who asks gets a new one."""
+        server.stop()
+        self._servers = {name: each for name, each in self._servers.items() if each is not server}
 
     def peer(self, application: str, *, database: str | None = None, **env: str) -> Process:
         name = ("peer", application, database, *sorted(env.items()))

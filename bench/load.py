@@ -24,6 +24,7 @@ import uvloop
 
 _LENGTH = b"content-length:"
 _SAMPLES_MAX = 3
+RESERVE = "/api/v1/bus/reservations/create"
 _ROOT = Path(__file__).resolve().parents[1]
 #: Of a rate that is asked for, how often it is looked what is due.
 _TICK = 0.002
@@ -68,6 +69,8 @@ class Result:
     processor: float
     sent_late: int = 0
     tallies: dict[str, int] = field(default_factory=dict)
+    #: successes (of a script: journeys done) in each second that was measured
+    timeline: list[int] = field(default_factory=list)
 
     def count(self, *statuses: int) -> int:
         return sum(len(self.latencies.get(status, ())) for status in statuses)
@@ -152,6 +155,9 @@ class _Tally:
         self.answered: dict[int, int] = {}
         self.samples: dict[int, list[bytes]] = {}
         self.tallies: dict[str, int] = {}
+        self.timeline: list[int] = []
+        self.began = 0.0
+        self.is_scripted = job.script is not None
         self.over = asyncio.Event()
         self.sent_late = 0
         self._requests: Iterator[bytes] = itertools.cycle(job.requests) if job.repeat else iter(job.requests)
@@ -169,6 +175,11 @@ class _Tally:
             if kept is None:
                 kept = self.latencies[status] = array("d")
             kept.append(seconds)
+            if status == 0 or (status < 400 and not self.is_scripted):
+                second = int(time.perf_counter() - self.began)
+                while len(self.timeline) <= second:
+                    self.timeline.append(0)
+                self.timeline[second] += 1
         if status >= 400 and len(self.samples.setdefault(status, [])) < _SAMPLES_MAX:
             self.samples[status].append(body[:300])
 
@@ -292,7 +303,7 @@ async def _run(job: Job) -> Result:
         paced = asyncio.create_task(_pace(job, tally, idle))
     await _until_over(tally, job.warm)
     used = _processor()
-    began = time.perf_counter()
+    began = tally.began = time.perf_counter()
     tally.is_measuring = True
     _say(b"B")
     await _until_over(tally, job.seconds)
@@ -306,7 +317,16 @@ async def _run(job: Job) -> Result:
     await asyncio.sleep(0.2)  # what is on its way is answered, so that nothing of it disturbs the next measurement
     for client in clients:
         client.close()
-    return Result(lasted, tally.latencies, tally.answered, tally.samples, used, tally.sent_late, tally.tallies)
+    return Result(
+        seconds=lasted,
+        latencies=tally.latencies,
+        answered=tally.answered,
+        samples=tally.samples,
+        processor=used,
+        sent_late=tally.sent_late,
+        tallies=tally.tallies,
+        timeline=tally.timeline,
+    )
 
 
 async def _pace(job: Job, tally: _Tally, idle: list[_Client]) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from bench.load import Script, request
+from bench.load import RESERVE, Script, request
 from bench.peers import orm
 from holdfast.gateways.sandbox import signatures
 
@@ -77,32 +77,27 @@ def peer_journey(number: int, given: Journeys) -> Script:
 
 @dataclass(frozen=True, slots=True)
 class Churn:
-    """Holds to place, by client; every `released`th is given back at once, the others lapse."""
+    """Bodies of holds, by client, asked for by anybody; every `released`th is given back at once, the others lapse."""
 
-    holds: list[list[bytes]]
-    tokens: list[list[str]]
+    bodies: list[list[str]]
+    tokens: list[str]
     released: int
 
 
 def churn(number: int, given: Churn) -> Script:
     """Hold, and give back or let lapse, over and over: what is taken now is free in a moment."""
-    at = 0
+    bodies, tokens, at = given.bodies[number], given.tokens, number
     while True:
-        holds, tokens = given.holds[number], given.tokens[number]
-        hold, token = holds[at % len(holds)], tokens[at % len(holds)]
         at += 1
-        status, body = yield _with_new_key(hold)
+        token = tokens[at * 37 % len(tokens)]
+        headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": str(uuid.uuid4())}
+        status, body = yield request("POST", RESERVE, headers=headers, body=bodies[at % len(bodies)].encode())
         if status == 201 and at % given.released == 0:
             reservation = json.loads(body)["id"]
             yield request(
                 "DELETE", f"/api/v1/bus/reservations/{reservation}", headers={"Authorization": f"Bearer {token}"}
             )
         yield "done" if status == 201 else f"{status}"
-
-
-def _with_new_key(hold: bytes) -> bytes:
-    before, name, after = hold.partition(b"Idempotency-Key: ")
-    return before + name + str(uuid.uuid4()).encode() + after[36:]
 
 
 def _post(path: str, body: dict[str, Any], token: str) -> bytes:

@@ -110,10 +110,12 @@ class Site:
             self._databases.remove(name)
 
     @contextlib.contextmanager
-    def holdfast(self, database_url: str, settings: Mapping[str, str], *, processes: int = 1) -> Iterator[Process]:
+    def holdfast(
+        self, database_url: str, settings: Mapping[str, str], *, processes: int = 1, with_worker: bool = False
+    ) -> Iterator[Process]:
         """`holdfast serve` as anybody starts it, on a migrated database."""
         port = free_port()
-        words = ["serve", f"--workers={processes}", "--no-worker", "--json"]
+        words = ["serve", f"--workers={processes}", "--with-worker" if with_worker else "--no-worker", "--json"]
         env = {f"HOLDFAST_{name.upper()}": str(value) for name, value in self.settings(database_url, port).items()}
         env |= {f"HOLDFAST_{name.upper()}": value for name, value in settings.items()}
         command = [str(Path(sys.executable).with_name("holdfast")), *words]

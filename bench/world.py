@@ -41,6 +41,8 @@ from holdfast.products.bus.records import RouteStop
 ZONE = "Africa/Cairo"
 CURRENCY = "EGP"
 PRICE = 15_000
+#: From here on serials are of rows that nobody asks for.
+SERIALS_OF_HISTORY = 1_000_000_000
 _ROWS_AT_ONCE = 2_000
 _IN_A_WEEK = timedelta(days=7)
 
@@ -148,7 +150,10 @@ class World:
             route_id, stops = await _route(db, provider_id, ends, now=now)
             first = (now + _IN_A_WEEK + timedelta(days=self._days)).replace(hour=2, minute=0, second=0, microsecond=0)
             self.last_day = first
-            serial = int(await db.scalar(sa.select(sa.func.coalesce(sa.func.max(inventories.c.serial), 0))))
+            made_here = inventories.c.serial < SERIALS_OF_HISTORY
+            serial = int(
+                await db.scalar(sa.select(sa.func.coalesce(sa.func.max(inventories.c.serial), 0)).where(made_here))
+            )
             planned: dict[sa.Table, list[dict[str, Any]]] = defaultdict(list)
             found = []
             for number in range(count):

@@ -1,5 +1,5 @@
 """The rows of the table, in its order."""
 
-from bench.rows import holds, journeys, limits, reads
+from bench.rows import holds, journeys, lasting, limits, reads
 
-ROWS = (*holds.ROWS, *limits.ROWS, *reads.ROWS, *journeys.ROWS)
+ROWS = (*holds.ROWS, *limits.ROWS, *reads.ROWS, *journeys.ROWS, *lasting.ROWS)
