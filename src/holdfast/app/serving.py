@@ -26,6 +26,7 @@ import uvicorn
 from prometheus_client import multiprocess
 from typing_extensions import override
 
+from holdfast.app.frames import FrameProtocol
 from holdfast.app.settings import Settings
 from holdfast.kernel import realtime
 from holdfast.kit import metrics
@@ -220,7 +221,7 @@ def _config(app: Any) -> uvicorn.Config:  # noqa: ANN401 - any ASGI app
         access_log=False,  # the edge writes its own line, which names the template and never the query
         server_header=False,
         proxy_headers=False,  # the edge knows which proxies to believe
-        ws="websockets-sansio",
+        ws=FrameProtocol,
         ws_max_size=realtime.FRAME_BYTES_MAX,  # larger is closed with 1009
         ws_per_message_deflate=False,  # small messages to many: packing costs more than it saves
         timeout_graceful_shutdown=STOP_SECONDS,

@@ -183,3 +183,22 @@ async def test_who_does_not_keep_up_is_sent_one_snapshot_instead_of_all_it_misse
     assert '"type":"snapshot"' in message
     assert '"position":"1.12"' in message
     assert nothing is None
+
+
+def test_a_view_tells_what_was_touched_since_a_change_and_what_lapsed_unswept() -> None:
+    view = a_view((3, "held", NOW + timedelta(seconds=1)))
+    view.apply(change(8, (0, "held", SOON)))
+    view.apply(change(9, (1, "sold", None)))
+    view.lapse(NOW + timedelta(seconds=2))
+
+    assert view.touched_since(9) == {3}
+    assert view.touched_since(8) == {1, 3}
+    assert view.touched_since(7) == {0, 1, 3}
+
+
+@pytest.mark.parametrize("seq", [6, 10])
+def test_what_was_touched_before_a_view_was_read_or_will_be_it_can_not_tell(seq: int) -> None:
+    view = a_view()
+    view.apply(change(8, (0, "held", SOON)))
+
+    assert view.touched_since(seq) is None

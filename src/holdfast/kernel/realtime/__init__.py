@@ -3,6 +3,16 @@
 from holdfast.kernel.realtime.actions import begin_epoch
 from holdfast.kernel.realtime.hub import Hub
 from holdfast.kernel.realtime.sockets import attend, watching
-from holdfast.kernel.realtime.values import FRAME_BYTES_MAX, Channel, Position, RealtimeSettings
+from holdfast.kernel.realtime.values import FRAME_BYTES_MAX, FRAMES, Channel, Position, RealtimeSettings
 
-__all__ = ["FRAME_BYTES_MAX", "Channel", "Hub", "Position", "RealtimeSettings", "attend", "begin_epoch", "watching"]
+__all__ = [
+    "FRAMES",
+    "FRAME_BYTES_MAX",
+    "Channel",
+    "Hub",
+    "Position",
+    "RealtimeSettings",
+    "attend",
+    "begin_epoch",
+    "watching",
+]

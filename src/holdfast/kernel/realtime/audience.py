@@ -1,24 +1,34 @@
 """Who watches an inventory, and what each of them was told last.
 
 All watchers of one channel are sent the same bytes, encoded once; only who is signed in gets a message of their own,
-with `held_by_me`. A watcher who falls behind is sent one snapshot instead of all it missed.
+with `held_by_me`. Where nothing waits for a watcher, a message is written to its connection at once, as a frame that is
+made once for all; else it waits in a bounded queue, and who falls behind is sent one snapshot instead of all it missed.
 """
 
 import asyncio
+import contextlib
+import functools
 import json
+import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from holdfast.kernel.realtime.values import Channel, Message, PlaceLook, Position
+from websockets.frames import Frame, Opcode
+
+from holdfast.kernel.realtime.values import Channel, Message, PlaceLook, Position, WriteFrame
 from holdfast.kernel.realtime.views import View
 
 
 class Watcher:
-    """One socket's place in an audience: a bounded queue of what it is still to be sent."""
+    """One socket's place in an audience: a bounded queue of what it is still to be sent.
 
-    def __init__(self, audience: "Audience", *, queue_max: int) -> None:
+    `write_frame`: how to write past the queue, where the server knows a way.
+    """
+
+    def __init__(self, audience: "Audience", *, queue_max: int, write_frame: WriteFrame | None = None) -> None:
         self.audience = audience
         self.owner_id: UUID | None = None
         self.login_id: UUID | None = None
@@ -28,16 +38,25 @@ class Watcher:
         #: the slots that were theirs when they were last told
         self.slots: frozenset[int] = frozenset()
         self.is_behind = False
+        self._write_frame = write_frame
         self._queue: deque[str] = deque()
         self._queue_max = queue_max
         self._has_news = asyncio.Event()
+        #: whether the last message that `next` handed out may still be on its way to the connection
+        self._is_sending = False
+        self._told_at = time.monotonic()
 
-    def put(self, text: str) -> None:
-        """Queue it; who has too much waiting forgets all of it and is resynced."""
-        if len(self._queue) >= self._queue_max:
+    def put(self, message: "Written") -> None:
+        """Write it at once where nothing waits before it, else queue it.
+
+        Who has too much waiting forgets all of it and is resynced.
+        """
+        if self._has_nothing_waiting and self._write_frame is not None and self._write_frame(message.frame):
+            self._told_at = time.monotonic()
+        elif len(self._queue) >= self._queue_max:
             self.resync()
         elif not self.is_behind:
-            self._queue.append(text)
+            self._queue.append(message.text)
             self._has_news.set()
 
     def resync(self) -> None:
@@ -47,20 +66,45 @@ class Watcher:
         self._has_news.set()
 
     async def next(self, *, patience: float) -> str | None:
-        """The next message, a snapshot where one is due; None where nothing came in so many seconds."""
-        try:
-            async with asyncio.timeout(patience):
-                await self._has_news.wait()
-        except TimeoutError:
-            return None
+        """The next message that waits, a snapshot where one is due; None where nothing was told in so many seconds.
+
+        Whoever asks for the next has sent the last.
+        """
+        self._is_sending = False
+        while not self._has_news.is_set():
+            left = self._told_at + patience - time.monotonic()
+            if left <= 0:
+                break
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._has_news.wait()
+        self._told_at = time.monotonic()
+        self._is_sending = True
         if self.is_behind:
             self.is_behind = False
             text = self.audience.snapshot_for(self)
-        else:
+        elif self._queue:
             text = self._queue.popleft()
+        else:
+            return None
         if not self._queue:
             self._has_news.clear()
         return text
+
+    @property
+    def _has_nothing_waiting(self) -> bool:
+        return not (self._queue or self.is_behind or self._is_sending)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A message as it travels; the frame is made once, by the first who needs it."""
+
+    text: str
+
+    @functools.cached_property
+    def frame(self) -> bytes:
+        return Frame(Opcode.TEXT, self.text.encode()).serialize(mask=False)
 
 
 class Audience:
@@ -95,12 +139,12 @@ class Audience:
         self.looks.update(changed)
         self._snapshot = None
         kind: Message = {"type": "changes", "after": self._position(after)} if after != self.seq else {"type": "lapsed"}
-        public = self._encoded(self._message(kind, self._told(changed)))
+        public = Written(self._encoded(self._message(kind, self._told(changed))))
         for watcher in self.watchers:
             if watcher.owner_id is None:
                 watcher.put(public)
             else:
-                watcher.put(self._encoded(self._message(kind, self._told_to(watcher, changed, mine))))
+                watcher.put(Written(self._encoded(self._message(kind, self._told_to(watcher, changed, mine)))))
         return True
 
     def snapshot_for(self, watcher: Watcher) -> str:
@@ -114,11 +158,16 @@ class Audience:
             place["held_by_me"] = self.view.is_mine(self.channel, number, watcher.slots)
         return self._encoded(self._message({"type": "snapshot"}, places))
 
-    def catch_up(self, watcher: Watcher, *, since: Position, slots: Iterable[int]) -> None:
-        """Tell one watcher what changed since a position it named: `slots` of all changes from there to here."""
-        touched = self.view.places_of([*slots, *self.view.lapsed_unswept])
+    def catch_up(self, watcher: Watcher, since: Position | None) -> None:
+        """Tell one watcher what changed since a position it named; a snapshot where that can't be told (any more)."""
+        touched = None
+        if since is not None and since.epoch == self.epoch and since.seq <= self.seq and watcher.owner_id is None:
+            touched = self.view.touched_since(since.seq)
+        if touched is None:
+            watcher.resync()
+            return
         places = self._told({number: look for number, look in self.looks.items() if number in touched})
-        watcher.put(self._encoded(self._message({"type": "changes", "after": str(since)}, places)))
+        watcher.put(Written(self._encoded(self._message({"type": "changes", "after": str(since)}, places))))
 
     def ping(self) -> str:
         """Nothing happened; who sees by it that something was lost asks."""

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import json
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -43,6 +43,8 @@ class Watching:
         self.places: dict[str, dict[str, Any]] = {}
         self.position: str | None = None
         self.available = 0
+        #: the same, as the places say
+        self._free = 0
         self.state: str | None = None
         #: how often it found that something was missing, and asked
         self.resyncs = 0
@@ -104,6 +106,7 @@ class Watching:
         match message["type"]:
             case "snapshot":
                 self.places = {place["seat_id"]: place for place in message["seats"]}
+                self._free = sum(map(_free_of, message["seats"]))
             case "changes" if message["after"] != self.position:
                 await self._ask(connection, since=self.position or "")
                 return False
@@ -112,7 +115,9 @@ class Watching:
                 return False
             case "changes" | "lapsed":
                 for place in message["seats"]:
-                    self.places[place["seat_id"]] = {**self.places.get(place["seat_id"], {}), **place}
+                    before = self.places.get(place["seat_id"], {})
+                    self.places[place["seat_id"]] = after = {**before, **place}
+                    self._free += _free_of(after) - _free_of(before)
             case "ping":
                 pass
             case _:  # of a newer server
@@ -121,7 +126,7 @@ class Watching:
             self._ask_again_at = None
         self.position = message["position"]
         self.available, self.state = message["available_seats"], message["state"]
-        if message["type"] != "snapshot" and self.state in _SELLING and self._count_free() != self.available:
+        if message["type"] != "snapshot" and self.state in _SELLING and self._free != self.available:
             await self._ask(connection, since="")  # a lapse was lost, which no position tells of
         return True
 
@@ -135,5 +140,7 @@ class Watching:
         with contextlib.suppress(ConnectionClosed):
             await connection.send(json.dumps({"since": since}))
 
-    def _count_free(self) -> int:
-        return sum(int(place.get("available", place["status"] in _FREE)) for place in self.places.values())
+
+def _free_of(place: Mapping[str, Any]) -> int:
+    """How many of it are left; none of a place that nobody told of."""
+    return int(place.get("available", place.get("status") in _FREE))

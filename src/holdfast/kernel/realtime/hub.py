@@ -19,7 +19,7 @@ import structlog
 from holdfast.kernel import identity
 from holdfast.kernel.realtime import queries
 from holdfast.kernel.realtime.audience import Audience, Watcher
-from holdfast.kernel.realtime.values import Channel, Position, RealtimeSettings
+from holdfast.kernel.realtime.values import Channel, RealtimeSettings, WriteFrame
 from holdfast.kernel.realtime.views import GapInStreamError, View
 from holdfast.kit import clock, metrics, outbox
 from holdfast.kit.db import Database, Reader
@@ -27,6 +27,8 @@ from holdfast.kit.errors import Error
 
 CHANGES_MAX = 2_000
 _BROKEN_SECONDS = 0.5
+#: Between two looks, whatever is due: everybody else gets a turn.
+_BREATH_SECONDS = 0.001
 
 _OPEN = metrics.gauge("holdfast_sockets_open", "Sockets open at the moment.")
 
@@ -42,6 +44,11 @@ class _Followed:
     touched: set[int] = field(default_factory=set)
     told_at: float = 0.0
     deserted_at: float | None = None
+
+    @property
+    def has_news(self) -> bool:
+        """Whether anybody is to be told of something."""
+        return bool(self.touched) or any(each.seq != self.view.seq for each in self.audiences.values())
 
 
 class Hub:
@@ -94,7 +101,7 @@ class Hub:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
-    async def join(self, channel: Channel) -> Watcher:
+    async def join(self, channel: Channel, write_frame: WriteFrame | None = None) -> Watcher:
         """Watch; the first message is a snapshot. InventoryNotFound."""
         async with self._joining:
             followed = self._followed.get(channel.inventory_id)
@@ -104,7 +111,7 @@ class Hub:
         if audience is None:
             audience = Audience(channel, followed.view, epoch=self._epoch, clock=self.now)
             followed.audiences[channel] = audience
-        watcher = Watcher(audience, queue_max=self.settings.queue_max)
+        watcher = Watcher(audience, queue_max=self.settings.queue_max, write_frame=write_frame)
         watcher.resync()
         audience.watchers.add(watcher)
         followed.deserted_at = None
@@ -132,27 +139,6 @@ class Hub:
         watcher.login_id, watcher.stamp = login_id, stamps.get(login_id) if login_id is not None else None
         watcher.resync()
 
-    async def catch_up(self, watcher: Watcher, since: Position | None) -> None:
-        """Tell what changed since then; a snapshot, which needs no database, where that can't be told (any more)."""
-        audience = watcher.audience
-        to = audience.seq
-        if since is None or since.epoch != self._epoch or since.seq > to or audience.view.has_counted:
-            watcher.resync()
-            return
-        inventory_id = audience.channel.inventory_id
-        try:
-            async with self._database.reader() as db:
-                changes = await outbox.changes_after(db, {inventory_id: since.seq}, limit=CHANGES_MAX)
-        except Error:
-            watcher.resync()
-            return
-        known = [change for change in changes if change.seq <= to]
-        is_whole = [change.seq for change in known] == list(range(since.seq + 1, to + 1))
-        if audience.seq != to or not is_whole or watcher.owner_id is not None:
-            watcher.resync()
-            return
-        audience.catch_up(watcher, since=since, slots=[slot for change in known for slot, _, _ in change.states])
-
     def now(self) -> datetime:
         """The database's clock, as this process knows it."""
         assert self._moment is not None
@@ -175,13 +161,14 @@ class Hub:
             await asyncio.sleep(self._rest())
 
     def _rest(self) -> float:
-        """Until the outbox is looked at again, or sooner where a claim runs out."""
-        ends = [followed.view.next_end for followed in self._followed.values()]
-        soonest = min((end for end in ends if end is not None), default=None)
-        if soonest is None or self._moment is None:
-            return self.settings.poll_seconds
-        left = (soonest - self.now()).total_seconds()
-        return min(self.settings.poll_seconds, max(left, 0.001))
+        """Until the outbox is looked at again, or sooner where a claim runs out or it is time to tell."""
+        rests = [self.settings.poll_seconds]
+        for followed in self._followed.values():
+            if followed.view.next_end is not None and self._moment is not None:
+                rests.append((followed.view.next_end - self.now()).total_seconds())
+            if followed.has_news:
+                rests.append(followed.told_at + self.settings.message_seconds - time.monotonic())
+        return max(min(rests), _BREATH_SECONDS)
 
     async def _round(self) -> None:
         """Look once: what changed, what is over, who is to be told."""
@@ -211,8 +198,8 @@ class Hub:
             if time.monotonic() - followed.deserted_at > self.settings.linger_seconds:
                 del self._followed[inventory_id]
             return
-        is_news = followed.touched or any(each.seq != followed.view.seq for each in followed.audiences.values())
-        if not is_news or time.monotonic() - followed.told_at < self.settings.message_seconds:
+        began = time.monotonic()
+        if not followed.has_news or began - followed.told_at < self.settings.message_seconds:
             return
         owners = {
             watcher.owner_id
@@ -227,7 +214,7 @@ class Hub:
         touched, followed.touched = followed.touched, set()
         for audience in list(followed.audiences.values()):
             if audience.tell(touched, mine):
-                followed.told_at = time.monotonic()
+                followed.told_at = began
 
     async def _restart(self, inventory_id: UUID) -> None:
         followed = self._followed[inventory_id]

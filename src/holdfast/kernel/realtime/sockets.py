@@ -17,7 +17,7 @@ from holdfast.kernel import identity
 from holdfast.kernel.identity import Authenticator, InvalidToken, Principal
 from holdfast.kernel.realtime.audience import Watcher
 from holdfast.kernel.realtime.hub import Hub
-from holdfast.kernel.realtime.values import FRAME_BYTES_MAX, POLICY, TOO_BIG, TRY_LATER, Channel, Position
+from holdfast.kernel.realtime.values import FRAME_BYTES_MAX, FRAMES, POLICY, TOO_BIG, TRY_LATER, Channel, Position
 from holdfast.kit.errors import Contended, Error, Unavailable
 from holdfast.kit.http import allow, public
 
@@ -61,7 +61,8 @@ def _passes(error: Error) -> bool:
 
 
 async def _serve(websocket: WebSocket, hub: Hub, channel: Channel) -> None:
-    watcher = await hub.join(channel)
+    frames = websocket.scope.get("extensions", {}).get(FRAMES, {})
+    watcher = await hub.join(channel, frames.get("write"))
     try:
         visit = _Visit(websocket, hub, watcher)
         if (cookie := _page_login(websocket)) is not None:
@@ -97,7 +98,7 @@ class _Visit:
             if message.get("type") == "authenticate" and self._is_first_message:
                 await self.authenticate(message["token"], is_asked=True)
             elif isinstance(message.get("since"), str):
-                await self._hub.catch_up(self._watcher, Position.parse(message["since"]))
+                self._watcher.audience.catch_up(self._watcher, Position.parse(message["since"]))
             else:
                 raise _CloseError(POLICY)
             self._is_first_message = False

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 from uuid import UUID
 
 from holdfast.kernel.inventory import SlotState
@@ -88,3 +88,7 @@ class PlaceLook:
 
 
 Message = dict[str, Any]
+#: Write a whole frame to a socket's connection now; False where it takes none at the moment.
+WriteFrame: TypeAlias = Callable[[bytes], bool]
+#: The ASGI extension by which our server hands one over, as `write`.
+FRAMES = "holdfast.frames"

@@ -5,6 +5,7 @@ or not anybody swept it: the view knows each end and lapses it itself.
 """
 
 import heapq
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -13,6 +14,9 @@ from holdfast.kernel.inventory import SELLING, Layout, Place, SlotState
 from holdfast.kernel.realtime.values import Channel, PlaceLook
 from holdfast.kit import ids
 from holdfast.kit.outbox import Change
+
+#: So many changes back a view can tell what was touched since.
+RECENT_MAX = 1_000
 
 
 class GapInStreamError(Exception):
@@ -43,6 +47,8 @@ class View:
         self._counted = list(counted)
         self._capacities = dict(capacities)
         self._ends: list[tuple[datetime, int]] = []
+        #: The places that each of the last changes touched; the last one's led to `seq`.
+        self._recent: deque[set[int]] = deque(maxlen=RECENT_MAX)
         self._places = {place.number: place for place in layout.places}
         for slot, looks, until in claims:
             self._assign(slot, looks, until)
@@ -75,7 +81,20 @@ class View:
         for slot, looks, until in change.states:
             self.lapsed_unswept.discard(slot)
             self._assign(slot, looks, until)  # type: ignore[arg-type] # what publish_change wrote
-        return {self._place_of(slot) for slot, _, _ in change.states}
+        touched = {self._place_of(slot) for slot, _, _ in change.states}
+        self._recent.append(touched)
+        return touched
+
+    def touched_since(self, seq: int) -> set[int] | None:
+        """The places that look otherwise, or may, than after that change; None where it is too long ago to tell.
+
+        Lapses have no place in the stream: who may have lost the news of one is told of all that nobody swept.
+        """
+        missed = self.seq - seq
+        if not 0 <= missed <= len(self._recent):
+            return None
+        recent = list(self._recent)[len(self._recent) - missed :]
+        return set().union(*recent, (self._place_of(slot) for slot in self.lapsed_unswept))
 
     def lapse(self, now: datetime) -> set[int]:
         """Free what is over at that moment; the places touched."""
