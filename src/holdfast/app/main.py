@@ -29,11 +29,11 @@ from holdfast.kernel.checkout import Till
 from holdfast.kernel.checkout import api as checkout_api
 from holdfast.kernel.complaints import api as complaints_api
 from holdfast.kernel.identity import api as identity_api
-from holdfast.kernel.inventory import api as inventory_api
 from holdfast.kernel.notifications import api as notifications_api
 from holdfast.kernel.payments import Gateway
 from holdfast.kernel.product import Product
 from holdfast.kernel.realtime import api as realtime_api
+from holdfast.kernel.realtime import reads as reads_api
 from holdfast.kernel.reports import api as reports_api
 from holdfast.kernel.tickets import api as tickets_api
 from holdfast.kernel.webhooks import api as webhooks_api
@@ -51,7 +51,7 @@ OPENAPI_PATH = "/openapi.json"
 SHARED = (
     health.router,
     identity_api.router,
-    inventory_api.router,
+    reads_api.router,
     checkout_api.router,
     tickets_api.router,
     audit_api.router,
@@ -142,6 +142,7 @@ def _hand_over(app: FastAPI, ours: House) -> None:
     app.state.wind_up = partial(_wind_up, ours.till)
     app.state.blank = retention.blank
     app.state.personal_data = retention.PERSONAL_DATA
+    app.state.lookout = realtime.Lookout(ours.database)
     app.state.hub = realtime.Hub(
         ours.database,
         realtime.RealtimeSettings(

@@ -49,6 +49,28 @@ def in_batch(*, is_postgres: bool, has_test_clock: bool) -> Program[datetime]:
     return _aware(real)
 
 
+class KeptClock:
+    """The database's clock as this process knows it between two readings, kept by one that never jumps."""
+
+    def __init__(self) -> None:
+        self._reading: tuple[datetime, float] | None = None
+
+    async def read(self, db: Reader) -> datetime:
+        now = await moment(db)
+        self._reading = (now, time.monotonic())
+        return now
+
+    def now(self) -> datetime:
+        """The present moment, late by as long as the reading took and never early; only once it was read."""
+        assert self._reading is not None
+        read, at = self._reading
+        return read + timedelta(seconds=time.monotonic() - at)
+
+    def is_older_than(self, seconds: float) -> bool:
+        """Whether the last reading is, or there is none."""
+        return self._reading is None or time.monotonic() - self._reading[1] > seconds
+
+
 async def move(db: Transaction, *, by: timedelta = timedelta(0), pin_at: datetime | None = None) -> None:
     """Set the test clock: `by` from the real time, or standing still at `pin_at`. Refused outside environment test."""
     assert db.database.test_clock, "only environment test moves the clock"

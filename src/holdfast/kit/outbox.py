@@ -127,10 +127,12 @@ async def publish_change(
     state: str,
     layout_id: UUID,
     now: datetime,
+    version: int | None = None,
 ) -> None:
     """The change of an inventory at `seq`: `states` assigns [slot, state, until] and may be repeated without harm.
 
-    `state` and `layout_id` are the inventory's own after the change.
+    `state` and `layout_id` are the inventory's own after the change; so is `version`, which may be left out where the
+    change left it as it was.
     """
     await db.execute(
         sa.insert(outbox).values(
@@ -138,7 +140,7 @@ async def publish_change(
             kind=INVENTORY_CHANGED,
             inventory_id=inventory_id,
             seq=seq,
-            payload=_change_payload(states, state, layout_id),
+            payload=_change_payload(states, state, layout_id, version),
             at=now,
         )
     )
@@ -172,11 +174,14 @@ def change_row(
     return (new_id(), INVENTORY_CHANGED, 1, inventory_id, seq, payload, now)
 
 
-def _change_payload(states: Sequence[Sequence[Any]], state: str, layout_id: UUID) -> dict[str, Any]:
+def _change_payload(
+    states: Sequence[Sequence[Any]], state: str, layout_id: UUID, version: int | None = None
+) -> dict[str, Any]:
     return {
         "states": [[slot, looks, _plain(until)] for slot, looks, until in states],
         "state": state,
         "layout_id": str(layout_id),
+        **({} if version is None else {"version": version}),
     }
 
 
@@ -190,6 +195,8 @@ class Change:
     state: str
     layout_id: UUID | None
     at: datetime
+    #: Of what a sale must know (prices, layout, window); None where it did not change.
+    version: int | None = None
 
 
 async def changes_after(db: Reader, seen: Mapping[UUID, int], *, limit: int) -> list[Change]:
@@ -219,6 +226,7 @@ def _change(row: sa.Row[Any]) -> Change:
         row.payload.get("state", ""),
         None if layout_id is None else UUID(layout_id),
         row.at,
+        row.payload.get("version"),
     )
 
 

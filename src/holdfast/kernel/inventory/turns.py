@@ -96,6 +96,7 @@ async def _close(taken: Turn) -> None:
             state=inventory.state,
             layout_id=inventory.layout_id,
             now=now,
+            version=inventory.version if taken.values else None,
         )
     for fact in taken.facts:
         await outbox.publish(db, fact, now=now, inventory_id=inventory.id, seq=seq)

@@ -2,6 +2,8 @@
 
 from holdfast.kernel.realtime.actions import begin_epoch
 from holdfast.kernel.realtime.hub import Hub
+from holdfast.kernel.realtime.lookout import Kept, Lookout
+from holdfast.kernel.realtime.reads import is_known, lookout_of
 from holdfast.kernel.realtime.sockets import attend, watching
 from holdfast.kernel.realtime.values import FRAME_BYTES_MAX, FRAMES, Channel, Position, RealtimeSettings
 
@@ -10,9 +12,13 @@ __all__ = [
     "FRAME_BYTES_MAX",
     "Channel",
     "Hub",
+    "Kept",
+    "Lookout",
     "Position",
     "RealtimeSettings",
     "attend",
     "begin_epoch",
+    "is_known",
+    "lookout_of",
     "watching",
 ]

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -63,7 +63,7 @@ class Hub:
         self._addresses: Counter[str] = Counter()
         self._epoch = queries.FIRST_EPOCH
         self._noticed_at = 0.0
-        self._moment: tuple[datetime, float] | None = None
+        self._clock = clock.KeptClock()
 
     @property
     def sockets(self) -> int:
@@ -109,7 +109,7 @@ class Hub:
                 followed = self._followed[channel.inventory_id] = _Followed(await self._read(channel.inventory_id))
         audience = followed.audiences.get(channel)
         if audience is None:
-            audience = Audience(channel, followed.view, epoch=self._epoch, clock=self.now)
+            audience = Audience(channel, followed.view, epoch=self._epoch, clock=self._clock.now)
             followed.audiences[channel] = audience
         watcher = Watcher(audience, queue_max=self.settings.queue_max, write_frame=write_frame)
         watcher.resync()
@@ -139,12 +139,6 @@ class Hub:
         watcher.login_id, watcher.stamp = login_id, stamps.get(login_id) if login_id is not None else None
         watcher.resync()
 
-    def now(self) -> datetime:
-        """The database's clock, as this process knows it."""
-        assert self._moment is not None
-        moment, read_at = self._moment
-        return moment + timedelta(seconds=time.monotonic() - read_at)
-
     async def _run(self) -> None:
         while True:
             if not self._followed:
@@ -164,8 +158,8 @@ class Hub:
         """Until the outbox is looked at again, or sooner where a claim runs out or it is time to tell."""
         rests = [self.settings.poll_seconds]
         for followed in self._followed.values():
-            if followed.view.next_end is not None and self._moment is not None:
-                rests.append((followed.view.next_end - self.now()).total_seconds())
+            if followed.view.next_end is not None:
+                rests.append((followed.view.next_end - self._clock.now()).total_seconds())
             if followed.has_news:
                 rests.append(followed.told_at + self.settings.message_seconds - time.monotonic())
         return max(min(rests), _BREATH_SECONDS)
@@ -173,7 +167,7 @@ class Hub:
     async def _round(self) -> None:
         """Look once: what changed, what is over, who is to be told."""
         async with self._database.reader() as db:
-            now = await self._read_clock(db)
+            now = await self._clock.read(db)
             await self._notice(db)
             seen = {inventory_id: followed.view.seq for inventory_id, followed in self._followed.items()}
             changes = await outbox.changes_after(db, seen, limit=CHANGES_MAX)
@@ -225,14 +219,9 @@ class Hub:
 
     async def _read(self, inventory_id: UUID) -> View:
         async with self._database.snapshot() as db:
-            now = await self._read_clock(db)
+            now = await self._clock.read(db)
             self._epoch = await queries.epoch(db)
             return await queries.view(db, inventory_id, now=now)
-
-    async def _read_clock(self, db: Reader) -> datetime:
-        now = await clock.moment(db)
-        self._moment = (now, time.monotonic())
-        return now
 
     async def _notice(self, db: Reader) -> None:
         """Look now and then whether a login ended, an account changed or an epoch began."""

@@ -7,6 +7,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from holdfast.kernel import holds, inventory
+from holdfast.kernel.inventory import Inventory
 from holdfast.kernel.realtime.models import stream_epoch
 from holdfast.kernel.realtime.views import View
 from holdfast.kit.db import Reader
@@ -20,7 +21,12 @@ async def epoch(db: Reader) -> int:
 
 async def view(db: Reader, inventory_id: UUID, *, now: datetime) -> View:
     """The inventory in memory; `db` is a snapshot, so that `seq` and claims agree. InventoryNotFound."""
-    found = await inventory.find(db, inventory_id)
+    return await view_of(db, await inventory.find(db, inventory_id), now=now)
+
+
+async def view_of(db: Reader, found: Inventory, *, now: datetime) -> View:
+    """The same of an inventory that was read in this snapshot already."""
+    inventory_id = found.id
     exclusive, counted = await inventory.claims_with_ends(db, inventory_id)
     return View(
         inventory_id=inventory_id,

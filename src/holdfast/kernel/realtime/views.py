@@ -10,13 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from holdfast.kernel.inventory import SELLING, Layout, Place, SlotState
+from holdfast.kernel.inventory import SELLING, STATE_LETTERS, Layout, Place, SlotState
 from holdfast.kernel.realtime.values import Channel, PlaceLook
 from holdfast.kit import ids
 from holdfast.kit.outbox import Change
 
 #: So many changes back a view can tell what was touched since.
 RECENT_MAX = 1_000
+_FREE: tuple[SlotState, None] = ("free", None)
 
 
 class GapInStreamError(Exception):
@@ -43,6 +44,7 @@ class View:
         self.has_counted = any(place.counted is not None for place in layout.places)
         #: Slots whose claim is over by time alone: no change tells of them until somebody sweeps or claims.
         self.lapsed_unswept: set[int] = set()
+        self._lapsed_counted = 0
         self._slots: dict[int, tuple[SlotState, datetime | None]] = {}
         self._counted = list(counted)
         self._capacities = dict(capacities)
@@ -61,6 +63,11 @@ class View:
     @property
     def is_selling(self) -> bool:
         return self.state in SELLING
+
+    @property
+    def lapsed(self) -> int:
+        """How many claims ended by time alone at this `seq`; both together tell how a view looks, in any process."""
+        return len(self.lapsed_unswept) + self._lapsed_counted
 
     @property
     def next_end(self) -> datetime | None:
@@ -109,8 +116,33 @@ class View:
             ended = [claim for claim in self._counted if claim[0] == slot and claim[2] == until]
             if ended:
                 self._counted = [claim for claim in self._counted if claim not in ended]
+                self._lapsed_counted += len(ended)
                 touched.add(self._place_of(slot))
         return touched
+
+    def letters(self) -> str:
+        """One character an exclusive slot, in the layout's order."""
+        per_place = self.layout.slots_per_place
+        return "".join(
+            STATE_LETTERS[self._state_of(place.number * per_place + part)]
+            for place in self.layout.places
+            if place.counted is None
+            for part in range(per_place)
+        )
+
+    def counted(self) -> list[tuple[int, int, int]]:
+        """(slot, capacity, taken) of each counted slot, in the layout's order."""
+        per_place = self.layout.slots_per_place
+        return [
+            (slot, self._capacities.get(slot, place.counted), self._taken(slot))
+            for place in self.layout.places
+            if place.counted is not None
+            for slot in range(place.number * per_place, (place.number + 1) * per_place)
+        ]
+
+    def states(self) -> dict[int, SlotState]:
+        """The exclusive slots that are not free."""
+        return {slot: looks for slot, (looks, _) in self._slots.items()}
 
     def look(self, channel: Channel, places: Iterable[int] | None = None) -> dict[int, PlaceLook]:
         """How these places (all, in the layout's order, where None) look on that channel."""
@@ -147,13 +179,18 @@ class View:
     def _look(self, channel: Channel, place: Place) -> PlaceLook:
         slots = self._slots_of(channel, place.number)
         if place.counted is None:
-            return PlaceLook(channel.say(self._slots.get(slot, ("free", None))[0] for slot in slots))
+            return PlaceLook(channel.say(self._state_of(slot) for slot in slots))
         left = min(self._left(slot, place.counted) for slot in slots)
         return PlaceLook(channel.say(["free" if left else "sold"]), left)
 
     def _left(self, slot: int, default: int) -> int:
-        taken = sum(quantity for claimed, quantity, _ in self._counted if claimed == slot)
-        return max(0, self._capacities.get(slot, default) - taken)
+        return max(0, self._capacities.get(slot, default) - self._taken(slot))
+
+    def _taken(self, slot: int) -> int:
+        return sum(quantity for claimed, quantity, _ in self._counted if claimed == slot)
+
+    def _state_of(self, slot: int) -> SlotState:
+        return self._slots.get(slot, _FREE)[0]
 
     def _slots_of(self, channel: Channel, number: int) -> Sequence[int]:
         per_place = self.layout.slots_per_place

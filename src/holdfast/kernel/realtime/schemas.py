@@ -1,10 +1,10 @@
-"""What travels about what is for sale."""
+"""What travels about what is for sale, and how it looks."""
 
 from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
-from holdfast.kernel.inventory.values import Inventory, Layout
+from holdfast.kernel.inventory import Inventory, Layout
 from holdfast.kit import ids
 from holdfast.kit.fields import Answer
 from holdfast.kit.money import Money

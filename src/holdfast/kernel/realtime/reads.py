@@ -1,0 +1,102 @@
+"""What is for sale over HTTP: the layout, which never changes, and its states, one character a slot; out of memory."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Query, Request, Response
+
+from holdfast.kernel.audit import Actor, anyone
+from holdfast.kernel.inventory import STATE_LETTERS
+from holdfast.kernel.realtime import schemas
+from holdfast.kernel.realtime.lookout import Kept, Lookout, public
+from holdfast.kit.http import Found, Router, allow, cacheable, path_id
+
+_JSON = "application/json"
+
+router = Router(tags=["inventories"])
+
+
+def lookout_of(request: Request) -> Lookout:
+    lookout = request.app.state.lookout
+    assert isinstance(lookout, Lookout)
+    return lookout
+
+
+async def public_inventory(request: Request, _caller: Actor) -> Kept:
+    """Anybody may watch what is or was on sale; a draft is nobody's business."""
+    return await public(lookout_of(request), path_id(request, "inventory_id"))
+
+
+@router.get("/inventories/{inventory_id}/layout", response_model=schemas.LayoutView)
+@allow(anyone, find=public_inventory)
+@cacheable("public, max-age=60")
+async def show_layout(*, kept: Annotated[Kept, Found], request: Request) -> Response:
+    """The places of an inventory and their prices; ETag: the layout, which never changes, and the version of prices."""
+    tag = f'"{kept.view.layout.id}.{kept.inventory.version}"'
+    if is_known(request, tag):
+        return Response(status_code=304, headers={"ETag": tag})
+    body = kept.written("layout", tag, lambda: _layout(kept))
+    return Response(body, media_type=_JSON, headers={"ETag": tag})
+
+
+@router.get("/inventories/{inventory_id}/states", response_model=schemas.StatesView)
+@allow(anyone, find=public_inventory)
+@cacheable("no-cache")
+async def show_states(
+    *,
+    kept: Annotated[Kept, Found],
+    request: Request,
+    since: Annotated[str | None, Query(max_length=40)] = None,
+) -> Response:
+    """One character a slot (f free, h held, s sold, b blocked) in the order of the layout's places.
+
+    `since`: a position given before; where nothing changed since, `states` is null. If-None-Match is answered 304.
+    """
+    tag = f'W/"{kept.position}"'
+    if is_known(request, tag):
+        return Response(status_code=304, headers={"ETag": tag})
+    now = lookout_of(request).clock.now()
+    if since == kept.position:
+        body = kept.written("no states", tag, lambda: _states(kept, now, is_new=False))
+    else:
+        body = kept.written("states", tag, lambda: _states(kept, now, is_new=True))
+    return Response(_at(body, now), media_type=_JSON, headers={"ETag": tag})
+
+
+def is_known(request: Request, tag: str) -> bool:
+    """Whether the caller has what that ETag names (RFC 9110: weakly compared, one of several, or *)."""
+    sent = request.headers.get("if-none-match")
+    if sent is None:
+        return False
+    bare = tag.removeprefix("W/")
+    return sent.strip() == "*" or bare in (each.strip().removeprefix("W/") for each in sent.split(","))
+
+
+def _layout(kept: Kept) -> bytes:
+    return schemas.LayoutView.of(kept.view.layout, inventory=kept.inventory).model_dump_json().encode()
+
+
+def _states(kept: Kept, now: datetime, *, is_new: bool) -> bytes:
+    view = kept.view
+    states = view.letters()
+    counted = [
+        schemas.CountedView(slot=slot, capacity=capacity, taken=taken) for slot, capacity, taken in view.counted()
+    ]
+    said = schemas.StatesView(
+        inventory_id=view.inventory_id,
+        state=view.state,
+        layout_id=view.layout.id,
+        position=kept.position,
+        states=states if is_new else None,
+        counted=counted,
+        available=states.count(STATE_LETTERS["free"]) + sum(each.capacity - each.taken for each in counted),
+        server_time=now,
+    )
+    return said.model_dump_json().encode()
+
+
+def _at(body: bytes, now: datetime) -> bytes:
+    """What was written before, with the moment of this answer."""
+    head, _, _ = body.rpartition(b'"server_time":')
+    moment = now.isoformat().replace("+00:00", "Z").encode()
+    return b'%s"server_time":"%s"}' % (head, moment)
