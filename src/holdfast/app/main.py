@@ -33,7 +33,6 @@ from holdfast.kernel.notifications import api as notifications_api
 from holdfast.kernel.payments import Gateway
 from holdfast.kernel.product import Product
 from holdfast.kernel.realtime import api as realtime_api
-from holdfast.kernel.realtime import reads as reads_api
 from holdfast.kernel.reports import api as reports_api
 from holdfast.kernel.tickets import api as tickets_api
 from holdfast.kernel.webhooks import api as webhooks_api
@@ -51,7 +50,7 @@ OPENAPI_PATH = "/openapi.json"
 SHARED = (
     health.router,
     identity_api.router,
-    reads_api.router,
+    realtime_api.reading,
     checkout_api.router,
     tickets_api.router,
     audit_api.router,

@@ -1,14 +1,16 @@
-"""The socket of any inventory: `/ws/inventories/{inventory_id}`, with and without the API's base path."""
+"""The socket of any inventory, `/ws/inventories/{inventory_id}`, with and without the API base path; and `reading`."""
 
 from fastapi import WebSocket
 
 from holdfast.kernel import inventory
 from holdfast.kernel.inventory import InventoryNotFound
+from holdfast.kernel.realtime import reads
 from holdfast.kernel.realtime.sockets import attend, watching
 from holdfast.kernel.realtime.values import Channel
 from holdfast.kit.http import Router, path_id
 
 router = Router(tags=["realtime"])
+reading = reads.router
 
 
 @router.websocket("/ws/inventories/{inventory_id}")

@@ -8,7 +8,7 @@ So who was told that something is theirs sees it at once, whichever process they
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from holdfast.kit import outbox
 from holdfast.kit.clock import KeptClock
 from holdfast.kit.db import Database
 from holdfast.kit.outbox import Change
+from holdfast.kit.together import Together
 
 #: So many slots are kept in memory, of those that were asked for last.
 SLOTS_MAX = 500_000
@@ -79,45 +80,25 @@ class Lookout:
         self._slots_max = slots_max
         self._slots = 0
         self._kept: OrderedDict[UUID, Kept] = OrderedDict()
-        self._waiting: dict[UUID, asyncio.Future[Kept]] = {}
-        self._looking: asyncio.Task[None] | None = None
         self._reads = asyncio.Semaphore(_READS_AT_ONCE)
         self._epoch = queries.FIRST_EPOCH
+        self._together = Together(self._look)
 
     async def look(self, inventory_id: UUID) -> Kept:
         """The inventory as it is, at a moment after this was asked. InventoryNotFound."""
-        waiting = self._waiting.get(inventory_id)
-        if waiting is None:
-            waiting = self._waiting[inventory_id] = asyncio.get_running_loop().create_future()
-            if self._looking is None:
-                self._looking = asyncio.create_task(self._look_until_nobody_waits())
-        return await asyncio.shield(waiting)  # others wait for it too
+        kept = await self._together.find(inventory_id)
+        if kept is None:
+            raise InventoryNotFound
+        return kept
 
-    async def _look_until_nobody_waits(self) -> None:
-        try:
-            while self._waiting:
-                asked, self._waiting = self._waiting, {}
-                await self._look(asked)
-        finally:
-            self._looking = None
-
-    async def _look(self, asked: dict[UUID, asyncio.Future[Kept]]) -> None:
+    async def _look(self, asked: Sequence[UUID]) -> dict[UUID, Kept]:
         """One look for all who asked; then those that are not here yet, side by side."""
-        try:
-            await self._bring_on(asked)
-        except Exception as error:  # noqa: BLE001 - it is theirs who asked
-            for waiting in asked.values():
-                _refuse(waiting, error)
-            return
-        missing = []
-        for inventory_id, waiting in asked.items():
-            if inventory_id in self._kept:
-                waiting.set_result(self._kept[inventory_id])
-            else:
-                missing.append(self._fetch(inventory_id, waiting))
-        await asyncio.gather(*missing)
+        await self._bring_on(asked)
+        found = {inventory_id: self._kept[inventory_id] for inventory_id in asked if inventory_id in self._kept}
+        fetched = await asyncio.gather(*[self._fetch(each) for each in asked if each not in found])
+        return found | {kept.inventory.id: kept for kept in fetched if kept is not None}
 
-    async def _bring_on(self, asked: Collection[UUID]) -> None:
+    async def _bring_on(self, asked: Sequence[UUID]) -> None:
         """Apply what happened to those of them that are kept; what can't go on is forgotten."""
         kept = {inventory_id: self._kept[inventory_id] for inventory_id in asked if inventory_id in self._kept}
         if not kept:
@@ -143,22 +124,21 @@ class Lookout:
     def _can_go_on(self, kept: Kept) -> bool:
         return kept.epoch == self._epoch and time.monotonic() - kept.looked_at < _UNREAD_SECONDS_MAX
 
-    async def _fetch(self, inventory_id: UUID, waiting: asyncio.Future[Kept]) -> None:
-        try:
-            async with self._reads, self._database.snapshot() as db:
-                now = await self.clock.read(db)
-                epoch = await queries.epoch(db)
+    async def _fetch(self, inventory_id: UUID) -> Kept | None:
+        """Read it, and keep it; None where there is none."""
+        async with self._reads, self._database.snapshot() as db:
+            now = await self.clock.read(db)
+            epoch = await queries.epoch(db)
+            try:
                 found = await inventory.find(db, inventory_id)
-                view = await queries.view_of(db, found, now=now)
-        except Exception as error:  # noqa: BLE001 - it is theirs who asked
-            _refuse(waiting, error)
-            return
-        kept = Kept(found, view, epoch, time.monotonic())
-        self._kept[inventory_id] = kept
+            except InventoryNotFound:
+                return None
+            view = await queries.view_of(db, found, now=now)
+        kept = self._kept[inventory_id] = Kept(found, view, epoch, time.monotonic())
         self._slots += kept.slots
         while self._slots > self._slots_max and len(self._kept) > 1:
             self._forget(next(iter(self._kept)))
-        waiting.set_result(kept)
+        return kept
 
     def _forget(self, inventory_id: UUID) -> None:
         self._slots -= self._kept.pop(inventory_id).slots
@@ -170,8 +150,3 @@ async def public(lookout: Lookout, inventory_id: UUID) -> Kept:
     if kept.view.state == "draft":
         raise InventoryNotFound
     return kept
-
-
-def _refuse(waiting: asyncio.Future[Kept], error: Exception) -> None:
-    waiting.set_exception(error)
-    waiting.exception()  # whoever waited may have gone: then nobody is to hear of it
