@@ -11,10 +11,13 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 from uuid import UUID
 
+import sqlalchemy as sa
+
 from holdfast.kernel import checkout, holds, inventory
 from holdfast.kernel.audit import Actor
 from holdfast.kernel.holds import Hold, HoldNotFound, SlotsTaken, Wish
 from holdfast.kernel.inventory import Clocks, Limits, turn
+from holdfast.kernel.inventory.models import inventories
 from holdfast.kit import clock
 from holdfast.kit.db import Database
 from holdfast.kit.errors import Error
@@ -236,6 +239,10 @@ async def play(database: Database, batcher: holds.Batcher, time: Time, provider_
         )
         for _ in range(2)
     ]
+    if played.shape == "mixed":  # places that count against a total are sold twice, so to say
+        async with database.transaction() as db:
+            twice = sa.update(inventories).where(inventories.c.id.in_([room.inventory.id for room in rooms]))
+            await db.execute(twice.values(capacity=2 * PLACES))
     plain = Stage("plain", played.shape, database, rooms[0], batcher)
     batched = Stage("batched", played.shape, database, rooms[1], batcher)
     for number, step in enumerate(played.steps):
