@@ -1,9 +1,10 @@
 """What people do on our pages, and how: with fingers or mouse, or by keyboard alone."""
 
+import asyncio
 import re
 from dataclasses import dataclass
 
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, Page, Route, expect
 
 from holdfast.kit.words import plural, say
 from tests.builders_identity import PASSWORD
@@ -124,6 +125,31 @@ class Visitor:
 
 class Customer(Visitor):
     """Somebody who looks for a seat and pays."""
+
+    async def click_twice(self, button: Locator) -> list[str]:
+        """Impatiently: again while the answer to the first click is on its way. The addresses that were sent to."""
+        sent: list[str] = []
+        is_sent = asyncio.Event()
+
+        async def answer_slowly(route: Route) -> None:
+            if route.request.method != "POST":
+                await route.continue_()
+                return
+            sent.append(route.request.url)
+            answer = await route.fetch(max_redirects=0)
+            is_sent.set()
+            await asyncio.sleep(0.5)
+            await route.fulfill(response=answer)
+
+        await self.page.route(f"{self.url}/**", answer_slowly)
+        await button.scroll_into_view_if_needed()
+        box = await button.bounding_box()
+        assert box is not None
+        middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        await self.page.mouse.click(*middle)
+        await is_sent.wait()
+        await self.page.mouse.click(*middle)
+        return sent
 
     def on_map(self, number: str) -> Locator:
         """A place, by the name that is read aloud."""

@@ -72,7 +72,8 @@ customElements.define("count-down", CountDown);
 // A form is sent once: the second click of a double click does nothing. Back in history, it can be sent again.
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (form.method !== "post") return;
+  // not `form.method`: that is a field of this name where a form has one, as the one that pays does
+  if (form.getAttribute("method")?.toLowerCase() !== "post") return;
   if (form.dataset.sent) { event.preventDefault(); return; }
   const question = event.submitter?.dataset.confirm ?? form.dataset.confirm;
   if (question && !form.dataset.confirmed) {
