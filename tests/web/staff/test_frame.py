@@ -116,4 +116,8 @@ def test_every_act_that_is_logged_has_a_name() -> None:
 
 
 def test_every_fact_has_a_name() -> None:
-    assert {kind.name() for kind in outbox.kinds()} - words.FACTS.keys() == set()
+    ours = {
+        kind.name() for kind in outbox.kinds() if kind.__module__.startswith("holdfast.")
+    }  # other tests make theirs
+
+    assert ours - words.FACTS.keys() == set()
