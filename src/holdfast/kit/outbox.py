@@ -131,8 +131,8 @@ async def publish_change(
 ) -> None:
     """The change of an inventory at `seq`: `states` assigns [slot, state, until] and may be repeated without harm.
 
-    `state` and `layout_id` are the inventory's own after the change; so is `version`, which may be left out where the
-    change left it as it was.
+    `state` and `layout_id` are the inventory's own after the change; so is `version` (of what a
+    sale must know), told where more than slots and state changed: whoever keeps the rest reads it anew.
     """
     await db.execute(
         sa.insert(outbox).values(
@@ -195,7 +195,7 @@ class Change:
     state: str
     layout_id: UUID | None
     at: datetime
-    #: Of what a sale must know (prices, layout, window); None where it did not change.
+    #: None where nothing but slots and state changed.
     version: int | None = None
 
 

@@ -76,19 +76,32 @@ async def find_by_serial(db: Reader, serial: int) -> Inventory:
 
 async def layout(db: Reader, layout_id: UUID) -> Layout:
     """A layout by its id; layouts never change, so each is read once a process."""
-    if layout_id not in _layouts:
-        row = await db.one(sa.select(layouts).where(layouts.c.id == layout_id))
-        if len(_layouts) >= LAYOUTS_CACHED_MAX:
+    return (await layouts_of(db, [layout_id]))[layout_id]
+
+
+async def layouts_of(db: Reader, layout_ids: Iterable[UUID]) -> dict[UUID, Layout]:
+    """The same of many: those that were never read, in one statement."""
+    wanted = set(layout_ids)
+    found = {layout_id: _layouts[layout_id] for layout_id in wanted & _layouts.keys()}
+    missing = wanted - found.keys()
+    if missing:
+        rows = await db.all(sa.select(layouts).where(layouts.c.id.in_(missing)))
+        found |= {row.id: _layout_of(row) for row in rows}
+        _layouts.update((layout_id, found[layout_id]) for layout_id in missing)
+        while len(_layouts) > LAYOUTS_CACHED_MAX:
             _layouts.pop(next(iter(_layouts)))
-        _layouts[layout_id] = Layout(
-            id=row.id,
-            product=row.product,
-            version=row.version,
-            slots_per_place=row.slots_per_place,
-            next_number=row.next_number,
-            places=tuple(_place(place) for place in row.places),
-        )
-    return _layouts[layout_id]
+    return found
+
+
+def _layout_of(row: sa.Row[Any]) -> Layout:
+    return Layout(
+        id=row.id,
+        product=row.product,
+        version=row.version,
+        slots_per_place=row.slots_per_place,
+        next_number=row.next_number,
+        places=tuple(_place(place) for place in row.places),
+    )
 
 
 def _place(data: Mapping[str, Any]) -> Place:

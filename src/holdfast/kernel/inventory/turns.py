@@ -22,6 +22,8 @@ from holdfast.kit.outbox import Fact
 
 _COLUMNS = {"state", "sold", "capacity", "version", "layout_id", "prices", "starts_at", "ends_at", "archived_at"}
 _COLUMNS |= {"sale_opens_at", "sale_closes_at", "terms", "limits"}
+#: What a change tells by itself; of the others it tells that they changed.
+_TOLD = {"state", "sold"}
 
 
 @dataclass(slots=True)
@@ -35,6 +37,7 @@ class Turn:
     facts: list[Fact] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
     visible: bool = False
+    is_announced: bool = False
 
     def show(self, slots: Iterable[int], state: SlotState, *, until: datetime | None = None) -> None:
         """These slots look so from now on."""
@@ -49,6 +52,10 @@ class Turn:
         as_value = {name: value for name, value in columns.items() if name not in {"terms", "limits"}}
         self.inventory = replace(self.inventory, **as_value)
         self.visible = True
+
+    def announce(self) -> None:
+        """Something that the product says of it changed: whoever keeps it in memory reads it anew."""
+        self.visible = self.is_announced = True
 
     def tell(self, fact: Fact) -> None:
         """Publish the fact with the `seq` of this turn's change."""
@@ -96,7 +103,7 @@ async def _close(taken: Turn) -> None:
             state=inventory.state,
             layout_id=inventory.layout_id,
             now=now,
-            version=inventory.version if taken.values else None,
+            version=inventory.version if taken.is_announced or taken.values.keys() - _TOLD else None,
         )
     for fact in taken.facts:
         await outbox.publish(db, fact, now=now, inventory_id=inventory.id, seq=seq)

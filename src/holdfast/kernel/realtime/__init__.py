@@ -3,7 +3,7 @@
 from holdfast.kernel.realtime.actions import begin_epoch
 from holdfast.kernel.realtime.hub import Hub
 from holdfast.kernel.realtime.lookout import Kept, Lookout
-from holdfast.kernel.realtime.reads import is_known, lookout_of
+from holdfast.kernel.realtime.reads import answer_as_it_is, lookout_of
 from holdfast.kernel.realtime.sockets import attend, watching
 from holdfast.kernel.realtime.values import FRAME_BYTES_MAX, FRAMES, Channel, Position, RealtimeSettings
 
@@ -16,9 +16,9 @@ __all__ = [
     "Lookout",
     "Position",
     "RealtimeSettings",
+    "answer_as_it_is",
     "attend",
     "begin_epoch",
-    "is_known",
     "lookout_of",
     "watching",
 ]

@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from holdfast.kernel import inventory
@@ -23,7 +24,9 @@ from holdfast.kit.outbox import Change
 from holdfast.kit.together import Together
 
 #: So many slots are kept in memory, of those that were asked for last.
-SLOTS_MAX = 500_000
+SLOTS_MAX = 100_000
+#: So many written answers of each.
+WRITTEN_MAX = 4
 CHANGES_MAX = 2_000
 #: How old a reading of the database's clock may be; and how soon a new epoch is noticed.
 _CLOCK_SECONDS = 1.0
@@ -34,15 +37,17 @@ _READS_AT_ONCE = 4
 
 @dataclass(slots=True)
 class Kept:
-    """One inventory: what is sold, by `version`, and how it looks. It goes on at the next `await`.
+    """One inventory in memory; how it looks goes on at the next `await`.
 
-    `inventory`: as it was when it was read; its `version` and all that belongs to it is that of now.
+    `inventory`: as it was read: its `seq`, `state` and `sold` may be old (`view` has those of now), all else is as it
+    is now. `said`: what the product says of it, read no earlier: when any of it changes, this object is replaced.
     """
 
     inventory: Inventory
     view: View
     epoch: int
     looked_at: float
+    said: Any = None
     _written: dict[str, tuple[str, bytes]] = field(default_factory=dict)
 
     @property
@@ -52,9 +57,12 @@ class Kept:
 
     def written(self, what: str, tag: str, write: Callable[[], bytes]) -> bytes:
         """What was written of it under that name, as long as the tag is the same."""
-        known = self._written.get(what)
+        known = self._written.pop(what, None)
         if known is None or known[0] != tag:
-            self._written[what] = known = (tag, write())
+            known = (tag, write())
+        self._written[what] = known
+        if len(self._written) > WRITTEN_MAX:
+            del self._written[next(iter(self._written))]
         return known[1]
 
     def takes(self, change: Change) -> bool:
@@ -63,7 +71,7 @@ class Kept:
             self.view.apply(change)
         except GapInStreamError:
             return False
-        return change.version in {None, self.inventory.version}
+        return change.version is None
 
     @property
     def slots(self) -> int:

@@ -1,5 +1,6 @@
 """What is for sale over HTTP: the layout, which never changes, and its states, one character a slot; out of memory."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from holdfast.kernel.audit import Actor, anyone
 from holdfast.kernel.inventory import STATE_LETTERS
 from holdfast.kernel.realtime import schemas
 from holdfast.kernel.realtime.lookout import Kept, Lookout, public
+from holdfast.kit.fields import Answer
 from holdfast.kit.http import Found, Router, allow, cacheable, path_id
 
 _JSON = "application/json"
@@ -52,14 +54,20 @@ async def show_states(
 
     `since`: a position given before; where nothing changed since, `states` is null. If-None-Match is answered 304.
     """
+    now, is_new = lookout_of(request).clock.now(), since != kept.position
+    what = "states" if is_new else "no states"
+    return answer_as_it_is(request, kept, what=what, write=lambda: _states(kept, now, is_new=is_new), now=now)
+
+
+def answer_as_it_is(request: Request, kept: Kept, *, what: str, write: Callable[[], Answer], now: datetime) -> Response:
+    """An answer about how it looks, written once until it looks otherwise: 304 to who has it, weakly by position.
+
+    What `write` returns ends with its `server_time`, which each answer has anew.
+    """
     tag = f'W/"{kept.position}"'
     if is_known(request, tag):
         return Response(status_code=304, headers={"ETag": tag})
-    now = lookout_of(request).clock.now()
-    if since == kept.position:
-        body = kept.written("no states", tag, lambda: _states(kept, now, is_new=False))
-    else:
-        body = kept.written("states", tag, lambda: _states(kept, now, is_new=True))
+    body = kept.written(what, tag, lambda: write().model_dump_json().encode())
     return Response(_at(body, now), media_type=_JSON, headers={"ETag": tag})
 
 
@@ -76,13 +84,13 @@ def _layout(kept: Kept) -> bytes:
     return schemas.LayoutView.of(kept.view.layout, inventory=kept.inventory).model_dump_json().encode()
 
 
-def _states(kept: Kept, now: datetime, *, is_new: bool) -> bytes:
+def _states(kept: Kept, now: datetime, *, is_new: bool) -> schemas.StatesView:
     view = kept.view
     states = view.letters()
     counted = [
         schemas.CountedView(slot=slot, capacity=capacity, taken=taken) for slot, capacity, taken in view.counted()
     ]
-    said = schemas.StatesView(
+    return schemas.StatesView(
         inventory_id=view.inventory_id,
         state=view.state,
         layout_id=view.layout.id,
@@ -92,7 +100,6 @@ def _states(kept: Kept, now: datetime, *, is_new: bool) -> bytes:
         available=states.count(STATE_LETTERS["free"]) + sum(each.capacity - each.taken for each in counted),
         server_time=now,
     )
-    return said.model_dump_json().encode()
 
 
 def _at(body: bytes, now: datetime) -> bytes:

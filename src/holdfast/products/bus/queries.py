@@ -160,9 +160,8 @@ async def seat(db: Reader, seat_id: UUID) -> tuple[Offer, Place]:
 async def offers_of(db: Reader, found: Sequence[Schedule]) -> list[Offer]:
     """Each schedule with its inventory and its seats; layouts are read once a process."""
     inventories = await inventory.find_many(db, [each.id for each in found]) if found else {}
-    return [
-        Offer(each, inventories[each.id], await inventory.layout(db, inventories[each.id].layout_id)) for each in found
-    ]
+    layouts = await inventory.layouts_of(db, {each.layout_id for each in inventories.values()})
+    return [Offer(each, inventories[each.id], layouts[inventories[each.id].layout_id]) for each in found]
 
 
 async def seats_free(db: Reader, found: Sequence[Offer], *, now: datetime) -> dict[UUID, int]:

@@ -23,6 +23,12 @@ async def locked(db: Transaction, schedule_id: UUID) -> tuple[Schedule, datetime
         return await queries.schedule(db, schedule_id), taken.now
 
 
+async def announce(db: Transaction, schedule_id: UUID) -> None:
+    """The row, its stops or fares changed: whoever keeps them in memory reads them anew."""
+    async with inventory.turn(db, schedule_id) as taken:
+        taken.announce()
+
+
 async def cancel_by_id(db: Transaction, schedule_id: UUID, *, actor: Actor, reason: str | None) -> Schedule:
     """The provider cancels. Raises ScheduleNotFound, OccurrenceCancelled (it was before), StatusBackwards."""
     schedule, now = await locked(db, schedule_id)
@@ -59,6 +65,7 @@ async def delete(db: Transaction, schedule_id: UUID, *, expected: int | None, ac
         .where(bus_schedules.c.id == schedule.id)
         .values(deleted_at=now, version=schedule.version + 1, updated_at=now)
     )
+    await announce(db, schedule.id)
     await audit.record(
         db,
         actor=actor,
@@ -106,6 +113,7 @@ async def _set_status(
         .values(status=to, version=bus_schedules.c.version + 1, updated_at=now)
     )
     assert touched == 1, "the turn is taken"
+    await announce(db, schedule.id)
     await audit.record(
         db,
         actor=actor,

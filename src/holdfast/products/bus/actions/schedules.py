@@ -206,6 +206,7 @@ async def _write(db: Transaction, old: Schedule, *, values: Mapping[str, Any], n
         await db.execute(statement.values(**values, version=old.version + 1, updated_at=now))
     except IntegrityError as error:
         raise _named(error) from error
+    await moves.announce(db, old.id)
 
 
 async def _route_of(db: Transaction, old: Schedule) -> Route:

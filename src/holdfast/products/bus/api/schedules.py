@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, TypeAlias
 from uuid import UUID
 
 import sqlalchemy as sa
-from fastapi import Query, Request, Response
+from fastapi import Request, Response
 
 from holdfast.kernel.audit import anyone
 from holdfast.kernel.identity import Caller, staff
@@ -14,50 +14,27 @@ from holdfast.kit import clock
 from holdfast.kit.cursors import Listed, Paged
 from holdfast.kit.db import Reader, Transaction
 from holdfast.kit.fields import Answer
-from holdfast.kit.http import Db, Found, Key, Router, allow, conflicting, idempotent, versioned
+from holdfast.kit.http import Db, Found, Key, Router, allow, idempotent, versioned
 from holdfast.kit.versions import etag, expect_version
-from holdfast.products.bus import offers, queries, schemas
+from holdfast.products.bus import queries, schemas
 from holdfast.products.bus import schemas_answers as answers
 from holdfast.products.bus.actions import generation, moves, schedules
 from holdfast.products.bus.api import lookups
+from holdfast.products.bus.api.seat_maps import SeatSummary, Stop, part_asked, seat_map
 from holdfast.products.bus.models import bus_schedules
 from holdfast.products.bus.offers import Offer
 from holdfast.products.bus.schemas_answers import RouteView, ScheduleStopView, ScheduleView, SeatView
-from holdfast.products.bus.values import ScheduleStatus, SeatsNotGenerated
+from holdfast.products.bus.values import ScheduleStatus
 
 router = Router()
 
 OneSchedule: TypeAlias = Annotated[Offer, Found]
-#: A stop by its name in any language, or by its order.
-Stop: TypeAlias = Annotated[str | None, Query(max_length=200)]
 
 
 class GeneratedView(Answer):
     schedule_id: UUID
     created_seats: int
     available_seats: int
-
-
-class SeatSummary(Answer):
-    available: int
-    reserved: int
-    booked: int
-
-
-class SeatMap(Answer):
-    """Every seat as it is at this moment over the part asked for."""
-
-    schedule_id: UUID
-    status: ScheduleStatus
-    from_stop: ScheduleStopView | None
-    to_stop: ScheduleStopView | None
-    fare: str | None
-    currency: str
-    available_seats: int
-    summary: SeatSummary
-    decks: list[dict[str, Any]]
-    seats: list[SeatView]
-    server_time: datetime
 
 
 class ScheduleDetails(ScheduleView):
@@ -191,15 +168,6 @@ async def generate_seats(*, schedule: OneSchedule, caller: Caller, database: Db,
     return await database.run(generate)
 
 
-@router.get("/schedules/{schedule_id}/seats")
-@allow(anyone, find=lookups.schedule)
-@conflicting
-async def show_seats(*, schedule: OneSchedule, database: Db, from_stop: Stop = None, to_stop: Stop = None) -> SeatMap:
-    """The seat map as it is now, over the whole way or between two stops."""
-    async with database.snapshot() as db:
-        return await seat_map(db, schedule, from_stop=from_stop, to_stop=to_stop)
-
-
 @router.get("/schedules/{schedule_id}/details")
 @allow(anyone, find=lookups.schedule)
 async def show_schedule_details(
@@ -207,7 +175,9 @@ async def show_schedule_details(
 ) -> ScheduleDetails:
     """A schedule with its bus, route, stops and seats."""
     async with database.snapshot() as db:
-        drawn = await seat_map(db, schedule, from_stop=from_stop, to_stop=to_stop)
+        now = await clock.moment(db)
+        states = await queries.slot_states(db, schedule, now=now)
+        drawn = seat_map(schedule, part_asked(schedule, from_stop, to_stop), states, now=now)
         found = (await queries.occurrences_of(db, [schedule.schedule]))[0]
     fields = ScheduleView.fields_of(schedule.schedule, offer=schedule, available_seats=drawn.available_seats)
     return ScheduleDetails(
@@ -218,35 +188,6 @@ async def show_schedule_details(
         seat_summary=drawn.summary,
         seats=drawn.seats,
         server_time=drawn.server_time,
-    )
-
-
-async def seat_map(db: Reader, offer: Offer, *, from_stop: str | None, to_stop: str | None) -> SeatMap:
-    """The seats of a schedule over a part at this moment; none before they are generated.
-
-    SeatsNotGenerated where a stop is asked for then; StopUnknown, StopsReversed.
-    """
-    now, schedule = await clock.moment(db), offer.schedule
-    if not schedule.stops and (from_stop, to_stop) != (None, None):
-        raise SeatsNotGenerated
-    part = offers.part_of(schedule, from_stop, to_stop) if schedule.stops else None
-    states = await queries.slot_states(db, offer, now=now)
-    statuses = offers.statuses(offer, part, states) if part is not None else {}
-    words = list(statuses.values())
-    return SeatMap(
-        schedule_id=schedule.id,
-        status=schedule.status,
-        from_stop=ScheduleStopView.of(part.board) if part is not None else None,
-        to_stop=ScheduleStopView.of(part.alight) if part is not None else None,
-        fare=answers.amount(part.fare, schedule.currency) if part is not None else None,
-        currency=schedule.currency,
-        available_seats=words.count("available") if offer.is_selling else 0,
-        summary=SeatSummary(
-            available=words.count("available"), reserved=words.count("reserved"), booked=words.count("booked")
-        ),
-        decks=[dict(deck) for deck in schedule.decks],
-        seats=answers.seat_views(offer, part, statuses) if part is not None else [],
-        server_time=now,
     )
 
 

@@ -18,7 +18,7 @@ from holdfast.products.bus import offers, queries, schemas
 from holdfast.products.bus import schemas_answers as answers
 from holdfast.products.bus.actions import seats
 from holdfast.products.bus.api import lookups
-from holdfast.products.bus.api.schedules import Stop
+from holdfast.products.bus.api.seat_maps import Stop
 from holdfast.products.bus.models import bus_schedules
 from holdfast.products.bus.offers import Offer
 from holdfast.products.bus.schemas_answers import SeatView
