@@ -113,8 +113,10 @@ class Lookout:
             return
         async with self._database.reader() as db:
             if self._database.test_clock or self.clock.is_older_than(_CLOCK_SECONDS):
-                await self.clock.read(db)
+                now = await self.clock.read(db)
                 self._epoch = await queries.epoch(db)
+            else:
+                now = self.clock.now()
             seen = {inventory_id: each.view.seq for inventory_id, each in kept.items()}
             changes = await outbox.changes_after(db, seen, limit=CHANGES_MAX)
         stale = {inventory_id for inventory_id, each in kept.items() if not self._can_go_on(each)}
@@ -125,7 +127,7 @@ class Lookout:
             if inventory_id in stale:
                 self._forget(inventory_id)
             else:
-                each.view.lapse(self.clock.now())
+                each.view.lapse(now)
                 each.looked_at = time.monotonic()
                 self._kept.move_to_end(inventory_id)
 
