@@ -28,6 +28,8 @@ RESERVE = "/api/v1/bus/reservations/create"
 _ROOT = Path(__file__).resolve().parents[1]
 #: Of a rate that is asked for, how often it is looked what is due.
 _TICK = 0.002
+#: How long answers to what was sent before the end are waited for.
+_DRAIN_SECONDS = 30.0
 _FRAME = struct.Struct("!cI")
 
 #: Yields a request, or a word that ends a journey ("done" counts as one), and is sent (status, body) of each answer.
@@ -160,6 +162,8 @@ class _Tally:
         self.is_scripted = job.script is not None
         self.over = asyncio.Event()
         self.sent_late = 0
+        #: requests on their way
+        self.open = 0
         self._requests: Iterator[bytes] = itertools.cycle(job.requests) if job.repeat else iter(job.requests)
 
     def next_request(self) -> bytes | None:
@@ -192,6 +196,7 @@ class _Client(asyncio.Protocol):
         self._buffer = b""
         self._began = 0.0
         self._journey = 0.0
+        self._is_closed = self._is_asking = False
         self._transport: asyncio.Transport | None = None
         self.connected: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -200,7 +205,10 @@ class _Client(asyncio.Protocol):
         self.connected.set_result(None)
 
     def connection_lost(self, error: Exception | None) -> None:
-        if not self._tally.over.is_set():
+        if self._idle is not None and self in self._idle:  # the server was tired of waiting
+            self._idle.remove(self)
+        if self._is_asking and not self._is_closed:
+            self._tally.open -= 1
             self._tally.note(599, 0.0, repr(error).encode())
 
     def begin(self) -> None:
@@ -211,10 +219,13 @@ class _Client(asyncio.Protocol):
 
     def send(self, what: bytes) -> None:
         self._began = time.perf_counter()
+        self._tally.open += 1
+        self._is_asking = True
         assert self._transport is not None
         self._transport.write(what)
 
     def close(self) -> None:
+        self._is_closed = True
         if self._transport is not None:
             self._transport.abort()
 
@@ -246,11 +257,14 @@ class _Client(asyncio.Protocol):
     def _answered(self, status: int, body: bytes) -> None:
         now = time.perf_counter()
         tally = self._tally
+        tally.open -= 1
+        self._is_asking = False
         if self._idle is not None:
             tally.note(status, now - self._began, body)
             self._idle.append(self)
             return
         if tally.over.is_set():
+            tally.note(status, now - self._began, body)
             return
         if self._script is None:
             tally.note(status, now - self._began, body)
@@ -259,6 +273,8 @@ class _Client(asyncio.Protocol):
             following = self._next_of_script(status, body, now)
         if following is not None:
             self._began = now
+            tally.open += 1
+            self._is_asking = True
             assert self._transport is not None
             self._transport.write(following)
 
@@ -314,7 +330,9 @@ async def _run(job: Job) -> Result:
     tally.over.set()
     if idle is not None:
         await paced
-    await asyncio.sleep(0.2)  # what is on its way is answered, so that nothing of it disturbs the next measurement
+    ends = time.perf_counter() + _DRAIN_SECONDS
+    while tally.open and time.perf_counter() < ends:  # noqa: ASYNC110 - nothing of it may disturb what comes next
+        await asyncio.sleep(_TICK)
     for client in clients:
         client.close()
     return Result(

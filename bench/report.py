@@ -20,7 +20,6 @@ from bench.ground import Outcome, Row
 ROOT = Path(__file__).resolve().parents[1]
 _NOTHING = "-"
 PAGE = ROOT / "docs" / "performance.md"
-PICTURES = ROOT / "docs" / "performance"
 _BEGIN, _END = "<!-- figures begin: written by ./run bench --write-docs -->", "<!-- figures end -->"
 
 
@@ -125,7 +124,7 @@ def values(outcomes: Sequence[tuple[Row, Outcome]]) -> list[dict[str, Any]]:
     ]
 
 
-def write_docs(outcomes: Sequence[tuple[Row, Outcome]], *, scale: str) -> None:
+def write_docs(outcomes: Sequence[tuple[Row, Outcome]], *, scale: str, page: Path = PAGE) -> None:
     """Put the run into the page, between its two marks, and the plots beside it."""
     lines = [_BEGIN, "", f"{_machine()}. {datetime.now(UTC):%d %B %Y}, scale: {scale}.", ""]
     lines += [
@@ -140,17 +139,18 @@ def write_docs(outcomes: Sequence[tuple[Row, Outcome]], *, scale: str) -> None:
     for row, outcome in outcomes:
         told = [*outcome.lines, *(f"WRONG: {line}" for line in outcome.wrong)]
         lines += [f"- **{row.name}**", *(f"  - {line}" for line in told)]
-    PICTURES.mkdir(exist_ok=True)
+    pictures = page.with_suffix("")
+    pictures.mkdir(exist_ok=True)
     for row, outcome in outcomes:
         if outcome.series:
-            picture = PICTURES / f"{row.name}.svg"
+            picture = pictures / f"{row.name}.svg"
             picture.write_text(plots.lines(row.what, outcome.series, unit=row.unit), encoding="utf-8")
-            lines += ["", f"![{row.what}](performance/{picture.name})"]
+            lines += ["", f"![{row.what}]({pictures.name}/{picture.name})"]
     lines += ["", _END]
-    page = PAGE.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
     pattern = re.compile(f"{re.escape(_BEGIN)}.*{re.escape(_END)}", re.DOTALL)
-    assert pattern.search(page), f"{PAGE} has no place for the figures"
-    PAGE.write_text(pattern.sub(lambda _: "\n".join(lines), page), encoding="utf-8")
+    assert pattern.search(text), f"{page} has no place for the figures"
+    page.write_text(pattern.sub(lambda _: "\n".join(lines), text), encoding="utf-8")
 
 
 def _verdict(row: Row, outcome: Outcome) -> str:

@@ -45,6 +45,8 @@ class Process:
     url: str
     log: Path
     _process: subprocess.Popen[bytes]
+    #: by a line of its log; else it is ready when it listens
+    says_when_ready: bool = False
 
     @property
     def pid(self) -> int:
@@ -162,7 +164,7 @@ class Site:
         log = self.folder / f"{name.partition(':')[0]}-{port}.log"
         with log.open("wb") as output:
             started = subprocess.Popen(words, stdout=output, stderr=output, env={**os.environ, **env}, cwd=ROOT)
-        process = Process(name, f"http://127.0.0.1:{port}", log, started)
+        process = Process(name, f"http://127.0.0.1:{port}", log, started, says_when_ready=name == "holdfast")
         try:
             _wait_served(process, started)
             yield process
@@ -239,8 +241,12 @@ def _wait_served(process: Process, started: subprocess.Popen[bytes]) -> None:
     while time.monotonic() < ends:
         if started.poll() is not None:
             break
-        with contextlib.suppress(OSError), socket.create_connection(process.address, timeout=1):
-            return
+        if process.says_when_ready:
+            if '"processes"' in process.log.read_text(errors="replace"):  # all of them, not the first alone
+                return
+        else:
+            with contextlib.suppress(OSError), socket.create_connection(process.address, timeout=1):
+                return
         time.sleep(0.05)
     message = f"{process.name} did not start: {process.log.read_text(errors='replace')[-2000:]}"
     raise RuntimeError(message)

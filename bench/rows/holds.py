@@ -37,7 +37,7 @@ class Spread:
     by: str = "seat_ids"
     _callers: list[Caller] = field(default_factory=list)
     _rate: float = _RATE_AT_FIRST
-    _left: list[bytes] = field(default_factory=list)
+    _looks: list[bytes] = field(default_factory=list)
 
     def __call__(self) -> Measured:
         return self.measured()
@@ -46,6 +46,7 @@ class Spread:
         scale = self.bench.scale
         lasts = seconds or scale.seconds
         requests = self.requests(int((lasts + 1) * self._rate * _ROOM))
+        self.look_at_all()
         job = self.bench.job(self.server, requests, seconds=lasts)
         found = self.bench.under_load(self.server, job, good=[CREATED])
         self._rate = max(found.rate, 100.0)
@@ -53,6 +54,13 @@ class Spread:
 
     def warm(self) -> None:
         self.measured(seconds=min(1.0, self.bench.scale.seconds))
+
+    def look_at_all(self) -> None:
+        """One hold of each new schedule, unmeasured: what is on sale has been looked at before anybody holds."""
+        some, self._looks = self._looks, []
+        if some:
+            job = self.bench.job(self.server, some, seconds=120.0, warm=0.0)
+            self.bench.under_load(self.server, job, good=[CREATED])
 
     def requests(self, count: int) -> list[bytes]:
         """So many, or a few more; what a run has left over is not used again."""
@@ -65,8 +73,13 @@ class Spread:
         return found[: max(count, 1)]
 
     def _of(self, schedules: Sequence[Schedule]) -> Iterator[bytes]:
-        rounds = len(schedules[0].numbers) // PLACES_A_HOLD
+        rounds = len(schedules[0].numbers) // PLACES_A_HOLD - 1
         callers = len(self._callers)
+        last = range(rounds * PLACES_A_HOLD, (rounds + 1) * PLACES_A_HOLD)
+        self._looks += [
+            reserve(self._callers[(number + rounds * 37) % callers], schedule, last, by=self.by)
+            for number, schedule in enumerate(schedules)
+        ]
         for turn in range(rounds):
             places = range(turn * PLACES_A_HOLD, (turn + 1) * PLACES_A_HOLD)
             for number in self.bench.shuffled(range(len(schedules))):
@@ -88,7 +101,9 @@ class Hot:
         return self.measured()
 
     def measured(self, *, seconds: float | None = None) -> Measured:
-        job = self.bench.job(self.server, self.requests(), seconds=seconds or self.bench.scale.seconds)
+        first, *requests = self.requests()
+        self.bench.under_load(self.server, self.bench.job(self.server, [first], seconds=60.0, warm=0.0), good=[CREATED])
+        job = self.bench.job(self.server, requests, seconds=seconds or self.bench.scale.seconds)
         return self.bench.under_load(self.server, job, good=[CREATED])
 
     def requests(self) -> list[bytes]:

@@ -1,0 +1,143 @@
+"""What the turn costs, and how cost grows; these rows only tell."""
+
+import dataclasses
+
+from bench.ground import CONFLICT, CREATED, Bench, Outcome, Row, line, reserve, wrong_of
+from bench.history import History
+from bench.measure import Measured
+from bench.rows.holds import Hot, PeerSpread, Spread
+from bench.rows.reads import states
+from holdfast.kit import guards
+
+#: How else the turn could be taken, by the guard that is left out for it; those that there are not are not measured.
+_OTHERWISE = {"none": "turn", "FOR SHARE": "exclusive_turn"}
+
+
+def turn(bench: Bench) -> Outcome:
+    """Spread and hot, one and two processes: with the turn, and as it would be without."""
+    ways: dict[str, dict[str, str]] = {"the turn": {}} | {
+        name: {"test_without": guard} for name, guard in _OTHERWISE.items() if guard in guards.NAMES
+    }
+    found: dict[tuple[str, str], Measured] = {}
+    lines = []
+    for processes in (1, 2):
+        for load_name, kind in (("spread", Spread), ("hot", Hot)):
+            sides = []
+            for number, settings in enumerate(ways.values()):
+                database = f"turn{number}"
+                server = bench.ours(database, processes=processes, environment="test", **settings)
+                sides.append(kind(bench, server, database=database))
+            for name, measured in zip(ways, bench.in_turns(*sides), strict=True):
+                found[f"{load_name}, {processes} processes", name] = measured
+                lines.append(line(f"{load_name}, {processes} processes, {name}", measured))
+    with_turn, without = (found["spread, 1 processes", name] for name in ("the turn", "none"))
+    return Outcome(
+        ours=with_turn.rate, theirs=without.rate, ratio=with_turn.rate / max(without.rate, 1e-9), lines=lines
+    )
+
+
+def idle(bench: Bench) -> Outcome:
+    """One client alone, in milliseconds a hold."""
+    alone = dataclasses.replace(bench.scale, clients=1)
+    kept, bench.scale = bench.scale, alone
+    try:
+        ours, theirs = Spread(bench, bench.ours()), PeerSpread(bench, bench.orm())
+        ours.warm()
+        one, other = bench.in_turns(ours, theirs)
+    finally:
+        bench.scale = kept
+    return Outcome(
+        ours=one.p50,
+        theirs=other.p50,
+        ratio=one.p50 / max(other.p50, 1e-9),
+        lines=[line("ours", one), line("ORM peer", other)],
+        wrong=[*wrong_of("ours", one), *wrong_of("ORM peer", other)],
+    )
+
+
+def occurrences(bench: Bench) -> Outcome:
+    """The same load over ever more schedules."""
+    points, lines, wrong = [], [], []
+    kept = bench.scale
+    try:
+        for share in (0.01, 0.1, 1.0, 10.0):
+            bench.scale = dataclasses.replace(kept, spread=max(int(kept.spread * share), 1))
+            # Ever more schedules a day: as many sets as the load needs are made, each of so many.
+            side = Spread(bench, bench.ours("grow"), database="grow")
+            side.warm()
+            found = side.measured()
+            points.append((float(bench.scale.spread), found.rate))
+            lines.append(line(f"{bench.scale.spread:,} schedules", found))
+            wrong += wrong_of(f"{bench.scale.spread:,} schedules", found)
+    finally:
+        bench.scale = kept
+    return Outcome(ours=points[-1][1], lines=lines, wrong=wrong, series={"holds/s by schedules": points})
+
+
+def places(bench: Bench) -> Outcome:
+    """Ever larger maps: holds of one, and its states."""
+    holds, reads, lines, wrong = [], [], [], []
+    callers = bench.callers()
+    for count in (50, 500, 5_000, bench.scale.hot):
+        schedules = bench.wait(
+            bench.world().schedules(max(20_000 // count, 1) if bench.scale.is_full else 5, places=count)
+        )
+        requests = bench.shuffled(
+            [
+                reserve(callers[(at * 37 + number) % len(callers)], schedule, [at])
+                for number, schedule in enumerate(schedules)
+                for at in range(min(count, len(callers)) - 1)
+            ]
+        )
+        server, looks = bench.ours(), [reserve(callers[-1], each, [count - 1]) for each in schedules]
+        bench.under_load(server, bench.job(server, looks, seconds=120.0, warm=0.0), good=[CREATED, CONFLICT])
+        found = bench.under_load(server, bench.job(server, requests), good=[CREATED])
+        holds.append((float(count), found.rate))
+        lines.append(line(f"holds, {count:,} places", found))
+        wrong += wrong_of(f"{count:,} places", found)
+        shown = states(bench, places=count)
+        reads.append((float(count), shown.ours))
+        lines.append(f"states, {count:,} places: {shown.ours:,.0f}/s")
+    return Outcome(ours=holds[-1][1], lines=lines, wrong=wrong, series={"holds/s": holds, "states/s": reads})
+
+
+def outstanding(bench: Bench) -> Outcome:
+    """Ever more live holds beside the load."""
+    history = History(bench, database="outstanding")
+    points, lines, wrong = [], [], []
+    side: Spread | None = None
+    for share in (0.001, 0.01, 0.1, 1.0):
+        live = int(bench.scale.live_claims * share)
+        history.grow(past=0, live=live)
+        side = side or Spread(bench, bench.ours("outstanding"), database="outstanding")
+        side.warm()
+        found = side.measured()
+        points.append((float(live), found.rate))
+        lines.append(line(f"{live:,} live holds", found))
+        wrong += wrong_of(f"{live:,} live holds", found)
+    return Outcome(ours=points[-1][1], lines=lines, wrong=wrong, series={"holds/s by live holds": points})
+
+
+def processes(bench: Bench) -> Outcome:
+    """One, two and four server processes on this machine."""
+    points, lines, wrong = [], [], []
+    for many in (1, 2, 4):
+        server = bench.ours("processes", processes=many)
+        side = Spread(bench, server, database="processes")
+        side.warm()
+        found = side.measured()
+        points.append((float(many), found.rate))
+        lines.append(line(f"{many} processes", found))
+        wrong += wrong_of(f"{many} processes", found)
+        bench.end(server)
+    return Outcome(ours=points[-1][1], lines=lines, wrong=wrong, series={"holds/s by processes": points})
+
+
+ROWS = (
+    Row("idle", "one client alone, against the ORM peer's one: ms a hold", "ms", None, None, idle),
+    Row("turn", "the turn, against none: spread and hot, one and two processes", "holds/s", None, None, turn),
+    Row("grow-occurrences", "how the rate changes with the number of schedules", "holds/s", None, None, occurrences),
+    Row("grow-places", "how rates change with the size of a map", "/s", None, None, places),
+    Row("grow-outstanding", "how the rate changes with the number of live holds", "holds/s", None, None, outstanding),
+    Row("grow-processes", "how the rate changes with the number of server processes", "holds/s", None, None, processes),
+)
