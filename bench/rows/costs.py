@@ -25,7 +25,7 @@ def turn(bench: Bench) -> Outcome:
             sides = []
             for number, settings in enumerate(ways.values()):
                 database = f"turn{number}"
-                server = bench.ours(database, processes=processes, environment="test", **settings)
+                server = bench.ours(database, processes=processes, environment="test", **settings)  # type: ignore[arg-type]
                 sides.append(kind(bench, server, database=database))
             for name, measured in zip(ways, bench.in_turns(*sides), strict=True):
                 found[f"{load_name}, {processes} processes", name] = measured
