@@ -31,7 +31,7 @@ async def public_inventory(request: Request, _caller: Actor) -> Kept:
 
 @router.get("/inventories/{inventory_id}/layout", response_model=schemas.LayoutView)
 @allow(anyone, find=public_inventory)
-@cacheable("public, max-age=60")
+@cacheable("no-cache")
 async def show_layout(*, kept: Annotated[Kept, Found], request: Request) -> Response:
     """The places of an inventory and their prices; ETag: the layout, which never changes, and the version of prices."""
     tag = f'"{kept.view.layout.id}.{kept.inventory.version}"'
