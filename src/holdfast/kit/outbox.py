@@ -15,6 +15,7 @@ from typing import Any, ClassVar, TypeAlias
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from holdfast.kit import clock, jobs, keeping, metrics
 from holdfast.kit.bulk import Insert
@@ -203,13 +204,18 @@ async def changes_after(db: Reader, seen: Mapping[UUID, int], *, limit: int) -> 
     """What happened to these inventories (id -> seq last seen) since, in the order of each one's `seq`."""
     if not seen:
         return []
-    newer = [sa.and_(outbox.c.inventory_id == inventory_id, outbox.c.seq > seq) for inventory_id, seq in seen.items()]
-    rows = await db.all(
-        sa.select(outbox.c.inventory_id, outbox.c.seq, outbox.c.payload, outbox.c.at)
-        .where(outbox.c.kind == sa.literal_column(f"'{INVENTORY_CHANGED}'"), sa.or_(*newer))
-        .order_by(outbox.c.inventory_id, outbox.c.seq)
-        .limit(limit)
+    statement = sa.select(outbox.c.inventory_id, outbox.c.seq, outbox.c.payload, outbox.c.at).where(
+        outbox.c.kind == sa.literal_column(f"'{INVENTORY_CHANGED}'")
     )
+    if db.dialect == "postgresql":  # one shape however many they are: a statement of its own for each number is slow
+        ids = sa.cast(list(seen), postgresql.ARRAY(sa.Uuid))
+        seqs = sa.cast(list(seen.values()), postgresql.ARRAY(sa.BigInteger))
+        known = sa.func.unnest(ids, seqs).table_valued("inventory_id", "seq").render_derived("known")
+        statement = statement.where(outbox.c.inventory_id == known.c.inventory_id, outbox.c.seq > known.c.seq)
+    else:
+        newer = [sa.and_(outbox.c.inventory_id == inventory, outbox.c.seq > seq) for inventory, seq in seen.items()]
+        statement = statement.where(sa.or_(*newer))
+    rows = await db.all(statement.order_by(outbox.c.inventory_id, outbox.c.seq).limit(limit))
     return [_change(row) for row in rows]
 
 
