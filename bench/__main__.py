@@ -69,6 +69,9 @@ def run(rows: list[Row], *, scale: str, processes: int, profiles: Path | None) -
                 outcome.lines.append(f"took {time.monotonic() - began:.0f} s")
                 outcomes.append((row, outcome))
                 bar.done(row, outcome)
+            if (breaches := bench.checked_all()) and outcomes:
+                outcomes[-1][1].wrong += breaches
+                bar.done(*outcomes[-1])
         finally:
             bench.close()
     return outcomes

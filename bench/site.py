@@ -30,7 +30,12 @@ from holdfast.kit.launcher import Server, postgres_program, start_postgres
 SECRET = "of the bench, where nothing is worth stealing: 0123456789abcdef"  # noqa: S105 - that
 ROOT = Path(__file__).resolve().parents[1]
 #: Both sides are served by the same PostgreSQL, so both have it. fsync and synchronous_commit are as they come: on.
-_POSTGRES = {"shared_buffers": "1GB", "max_wal_size": "8GB", "checkpoint_timeout": "15min"}
+_POSTGRES = {
+    "shared_buffers": "1GB",
+    "max_wal_size": "8GB",
+    "checkpoint_timeout": "15min",
+    "track_commit_timestamp": "on",  # from when on a change could be known
+}
 #: No limit of one person or address stands in the way of a load from one machine (settings of the operator, see
 #: docs/performance.md); that they are looked at is part of what is measured.
 _UNLIMITED = 1_000_000_000

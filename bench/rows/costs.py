@@ -25,7 +25,9 @@ def turn(bench: Bench) -> Outcome:
             sides = []
             for number, settings in enumerate(ways.values()):
                 database = f"turn{number}"
-                server = bench.ours(database, processes=processes, environment="test", **settings)  # type: ignore[arg-type]
+                server = bench.ours(
+                    database, processes=processes, environment="test", test_without=settings.get("test_without", "")
+                )
                 sides.append(kind(bench, server, database=database))
             for name, measured in zip(ways, bench.in_turns(*sides), strict=True):
                 found[f"{load_name}, {processes} processes", name] = measured
