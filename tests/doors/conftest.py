@@ -43,8 +43,10 @@ def _few_words() -> Iterator[None]:
 
 
 @pytest.fixture
-def app(database: Database, tmp_path: Path) -> FastAPI:
-    return application(database, tmp_path)
+async def app(database: Database, tmp_path: Path) -> AsyncIterator[FastAPI]:
+    app = application(database, tmp_path)
+    async with app.state.batcher:
+        yield app
 
 
 @pytest.fixture

@@ -32,11 +32,12 @@ def application(folder: Path, environment: Environment, database: Database) -> F
 
 
 @pytest.fixture
-async def app(database: Database, tmp_path: Path) -> FastAPI:
+async def app(database: Database, tmp_path: Path) -> AsyncIterator[FastAPI]:
     app = application(tmp_path, "demo", database)
     transport = httpx2.ASGITransport(app=app, client=("203.0.113.9", 40_000))
     app.state.rush = Rush(app.state.house, url="http://test", transport=transport)
-    return app
+    async with app.state.batcher:
+        yield app
 
 
 @pytest.fixture
