@@ -8,7 +8,7 @@ an unknown commit is settled by repeating the batch with the same ids, whose key
 import asyncio
 import random
 from collections import deque
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 from uuid import UUID
@@ -53,13 +53,14 @@ class Batcher:
     clocks: Clocks
     queue_max: int = QUEUE_MAX
     batch_max: int = BATCH_MAX
+    open_writer: Callable[[Database], bulk.Writer] = bulk.open_writer
     _queue: deque[_Waiting] = field(default_factory=deque, init=False)
     _writing: "asyncio.Task[None] | None" = field(default=None, init=False)
     _writer: bulk.Writer = field(init=False)
     _around: Surroundings = field(init=False)
 
     def __post_init__(self) -> None:
-        self._writer = bulk.open_writer(self.database)
+        self._writer = self.open_writer(self.database)
         self._around = _around(self.database, self.clocks)
 
     async def __aenter__(self) -> Self:
@@ -113,8 +114,9 @@ class Batcher:
         try:
             while self._queue:
                 batch = self._next()
-                _sizes.observe(len(batch))
-                await self._settle(batch)
+                if batch:  # not all of them have left
+                    _sizes.observe(len(batch))
+                    await self._settle(batch)
                 _waiting.set(len(self._queue))
         finally:
             self._writing = None
@@ -144,7 +146,8 @@ class Batcher:
         except Exception as failure:
             if len(batch) == 1:
                 log.exception("hold_failed", inventory_id=str(batch[0].request.inventory_id))
-                batch[0].answer.set_exception(Contended() if isinstance(failure, Undecided) else failure)
+                if not batch[0].answer.done():
+                    batch[0].answer.set_exception(Contended() if isinstance(failure, Undecided) else failure)
                 return
             log.warning("hold_batch_halved", requests=len(batch), failure=type(failure).__name__)
             middle = len(batch) // 2

@@ -91,7 +91,8 @@ async def show_reservation_details(
 
 @router.delete("/reservations/{reservation_id}", status_code=204)
 @allow(signed_in, find=lookups.reservation)
-async def cancel_reservation(*, reservation: OneReservation, caller: Caller, database: Db) -> None:
+async def cancel_reservation(*, reservation: OneReservation, request: Request, caller: Caller, database: Db) -> None:
     """Give the seats back before paying; 409 where the reservation is paid, expired or released already."""
     hold, _ = reservation
-    await database.run(lambda db: checkout.release(db, hold.id, actor=caller))
+    if not await counter_of(request).batcher.release(hold.inventory_id, hold.id, actor=caller):
+        await database.run(lambda db: checkout.release(db, hold.id, actor=caller))
