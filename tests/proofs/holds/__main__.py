@@ -70,7 +70,7 @@ async def _scripts(url: str, *, first: int, many: int) -> bool:
                 _progress(
                     f"{database.dialect}: {seed - first + 1:,} of {many:,} scripts", is_last=seed + 1 == first + many
                 )
-        found = [breach for breach in await check(database) if breach.name != UNLOGGED]
+            found = [breach for breach in await check(database) if breach.name != UNLOGGED]  # while that clock stands
     seconds = time.monotonic() - began
     _say(f"{database.dialect}: {many:,} scripts, {requests:,} requests, {seconds:.0f} s: the same on both ways")
     for breach in found:

@@ -13,7 +13,8 @@ from uuid import UUID
 
 from holdfast.kernel.audit import RECORD, RECORD_ORIGIN
 from holdfast.kernel.holds import bulk
-from holdfast.kernel.holds.desk import Desk, Outcome, Place, Request, Spot
+from holdfast.kernel.holds.desk import Desk, Spot
+from holdfast.kernel.holds.requests import Outcome, Place, Request
 from holdfast.kernel.inventory import Clocks, InventoryNotFound
 from holdfast.kernel.inventory import bulk as slots
 from holdfast.kit import clock, outbox

@@ -18,7 +18,7 @@ import structlog
 from holdfast.kernel.audit import Actor
 from holdfast.kernel.holds import queries
 from holdfast.kernel.holds.batch import Surroundings, Undecided, settle
-from holdfast.kernel.holds.desk import Expire, InBooking, Outcome, Place, Release, Replayed, Request, TurnTaken
+from holdfast.kernel.holds.requests import Expire, InBooking, Outcome, Place, Release, Replayed, Request, TurnTaken
 from holdfast.kernel.holds.values import Hold, Wish
 from holdfast.kernel.inventory import Clocks, Inventory
 from holdfast.kit import bulk, metrics
