@@ -73,7 +73,7 @@ class Statement:
 
 
 class Insert(Statement):
-    """New rows of one table. PostgreSQL takes them by COPY: half the cost of a statement on both sides of the wire."""
+    """New rows of one table. PostgreSQL takes them by COPY: arrays are looked at element by element by the driver."""
 
     def __init__(self, table: str, columns: Mapping[str, Kind]) -> None:
         names = ", ".join(columns)

@@ -16,6 +16,7 @@ from holdfast.kit import ids
 from holdfast.kit.db import Database
 from holdfast.kit.ratelimit import LocalBucket
 from holdfast.products.bus.models import bus_booking_receipts
+from holdfast.products.bus.schemas_reservations import ReservationView
 from tests.builders_bus import (
     Line,
     application,
@@ -300,3 +301,12 @@ async def test_holds_are_asked_for_so_often_and_no_oftener(world: World) -> None
 def _seconds_between(begin: str, end: str) -> float:
 
     return (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()
+
+
+async def test_what_is_sent_leanly_is_what_the_model_would_send(database: Database) -> None:
+    line, person = await open_line(database), await sign_up(database)
+    hold = await reserve(database, line, person, ["1A", "1B"])
+
+    sent = ReservationView.json_of(hold, None, serial=7, now=hold.placed_at)
+
+    assert sent == ReservationView.of(hold, None, serial=7, now=hold.placed_at).model_dump_json().encode()

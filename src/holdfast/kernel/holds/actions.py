@@ -36,8 +36,6 @@ from holdfast.kit import ids
 from holdfast.kit.db import Transaction
 from holdfast.kit.idempotency import KeyReused
 
-CHAIN_LOOKED_BACK = 86_400  # seconds: a chain of the shortest holds with the longest gaps is still seen
-
 
 async def place(db: Transaction, wish: Wish, *, actor: Actor, clocks: Clocks) -> tuple[Hold, bool]:
     """Hold what is wished, all or nothing: (the hold, whether it is the first answer again for the same key).
@@ -211,7 +209,7 @@ async def _refuse_while_cooling_down(taken: Turn, wish: Wish, *, clocks: Clocks)
     if wish.owner_id is None:
         return
     limits = taken.inventory.limits
-    since = taken.now - clocks.scaled(CHAIN_LOOKED_BACK)
+    since = taken.now - clocks.scaled(rules.CHAIN_LOOKED_BACK)
     stretches = await queries.unpaid_stretches(
         taken.db, inventory_id=wish.inventory_id, owner_id=wish.owner_id, since=since, now=taken.now
     )

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from holdfast.kernel.audit import RECORD, RECORD_ORIGIN
-from holdfast.kernel.holds import bulk
+from holdfast.kernel.holds import bulk, rules
 from holdfast.kernel.holds.desk import Desk, Spot
 from holdfast.kernel.holds.requests import Outcome, Place, Request
 from holdfast.kernel.inventory import Clocks, InventoryNotFound
@@ -20,8 +20,6 @@ from holdfast.kernel.inventory import bulk as slots
 from holdfast.kit import clock, outbox
 from holdfast.kit.bulk import Program, Statement
 from holdfast.kit.guards import Guards
-
-CHAIN_LOOKED_BACK = 86_400  # seconds: a chain of the shortest holds with the longest gaps is still seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,7 @@ def _read_holds(desk: Desk, requests: Sequence[Request]) -> Program[None]:
             desk.by_key[row.inventory_id, row.placed_by, row.key] = row
     owners = {(each.inventory_id, each.wish.owner_id) for each in places if each.wish.owner_id is not None}
     if owners:
-        since = desk.now - desk.clocks.scaled(CHAIN_LOOKED_BACK)
+        since = desk.now - desk.clocks.scaled(rules.CHAIN_LOOKED_BACK)
         for row in (yield bulk.OF_OWNERS.of(list(owners), since=since)):
             desk.of_owner[row.inventory_id, row.owner_id].append(row)
     named = [(each.inventory_id, each.hold_id) for each in requests if not isinstance(each, Place)]

@@ -19,6 +19,8 @@ from holdfast.kernel.holds.values import (
 from holdfast.kernel.inventory import SELLING, Clocks, Limits, OccurrenceCancelled, SalesClosed
 from holdfast.kit import ids
 
+CHAIN_LOOKED_BACK = 86_400  # seconds: a chain of the shortest holds with the longest gaps is still seen
+
 
 class Clocked(Protocol):
     """A hold, or a row of one."""
