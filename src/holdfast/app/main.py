@@ -36,7 +36,7 @@ from holdfast.kernel.realtime import api as realtime_api
 from holdfast.kernel.reports import api as reports_api
 from holdfast.kernel.tickets import api as tickets_api
 from holdfast.kernel.webhooks import api as webhooks_api
-from holdfast.kit import http, openapi, problems, switchboard
+from holdfast.kit import express, http, openapi, problems, switchboard
 from holdfast.kit.db import Database
 from holdfast.kit.headers import networks
 from holdfast.kit.letters import FileSender, Sender
@@ -85,6 +85,7 @@ def create_app(
         redoc_url=None,
         generate_unique_id_function=openapi.operation_id,
         lifespan=_lifespan,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # else it is asked for at each request
     )
     _hand_over(app, ours)
     app.state.frame = _frame(ours)
@@ -104,6 +105,7 @@ def create_app(
         _let_pages_call(app, settings.cors_origins)
     _mount(app, ours)
     openapi.install(app)
+    express.install(app, app.state.authenticate, trusted_proxies=networks(settings.trusted_proxies))
     return app
 
 

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Self, TypeVar
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -98,6 +99,13 @@ def quarter_hour(column: sa.ColumnElement[datetime], dialect: Dialect) -> sa.Col
     if dialect == "postgresql":
         return sa.cast(sa.func.floor(sa.extract("epoch", column) / QUARTER_SECONDS), sa.BigInteger)
     return sa.cast(column, sa.BigInteger).op("/")(sa.literal_column(str(QUARTER_SECONDS * 1_000_000)))
+
+
+def among(column: sa.ColumnElement[UUID], ids: Sequence[UUID], *, dialect: Dialect) -> sa.ColumnElement[bool]:
+    """The column is one of these ids: one shape however many they are, for each number is a statement of its own."""
+    if dialect == "postgresql":
+        return column == sa.any_(sa.cast(list(ids), postgresql.ARRAY(sa.Uuid)))
+    return column.in_(ids)
 
 
 def one_of(column: str, values: Sequence[str]) -> sa.CheckConstraint:

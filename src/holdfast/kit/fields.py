@@ -15,6 +15,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from holdfast.kit import ids
 from holdfast.kit.money import Money
 from holdfast.kit.zones import YEAR_MAX, YEAR_MIN
 
@@ -70,7 +71,7 @@ def _id(value: Any) -> Any:  # noqa: ANN401 - whatever was sent
         return value
     if not isinstance(value, str) or not _UUID.fullmatch(value):
         raise PydanticCustomError("malformed_id", "This is not an id.")
-    return UUID(value)
+    return ids.parse(value)
 
 
 def _moment(value: Any) -> Any:  # noqa: ANN401 - whatever was sent

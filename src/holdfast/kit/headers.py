@@ -49,12 +49,11 @@ class Envelope:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        request_id = _request_id(headers)
+        request_id = request_id_of(headers.get("x-request-id", "").encode("latin-1"))
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
         state["address"] = client_address(scope, self.trusted_proxies)
-        if self._is_trusted(scope):
-            _apply_scheme(scope, headers)
+        apply_scheme(scope, self.trusted_proxies)
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             if scope["type"] == "http":
                 await self._exchange(scope, receive, send)
@@ -64,30 +63,27 @@ class Envelope:
     async def _exchange(self, scope: Scope, receive: Receive, send: Send) -> None:
         began, status = time.perf_counter(), 0
 
-        async def dress(message: Message) -> None:
+        async def send_dressed(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _dress(message, scope)
+                dress(message, scope)
             await send(message)
 
         try:
-            await self.app(scope, receive, dress)
+            await self.app(scope, receive, send_dressed)
         except ClientDisconnect:
             status = status or 499
         except Exception:
             _log.exception("unexpected failure", method=scope["method"], route=route_template(scope))
             if status:
                 raise  # half an answer is out: the server cuts the connection
-            await internal_error(Request(scope))(scope, receive, dress)
+            await internal_error(Request(scope))(scope, receive, send_dressed)
         finally:
             method, route, seconds = scope["method"], route_template(scope), time.perf_counter() - began
             problem = scope["state"].get("problem_code")
             metrics.count_request(method=method, route=route, status=status, seconds=seconds, problem=problem)
             _access.info("request", method=method, route=route, status=status, ms=round(seconds * 1000, 1))
-
-    def _is_trusted(self, scope: Scope) -> bool:
-        return _within((scope.get("client") or ("", 0))[0], self.trusted_proxies)
 
 
 def networks(names: Sequence[str]) -> tuple[Network, ...]:
@@ -117,7 +113,8 @@ def route_template(scope: Scope) -> str:
     return template if isinstance(template, str) else "(none)"
 
 
-def _dress(message: Message, scope: Scope) -> None:
+def dress(message: Message, scope: Scope) -> None:
+    """Put the headers that every answer has on one."""
     if message["status"] == _NO_CONTENT:
         del MutableHeaders(scope=message)["Content-Type"]
     headers = message["headers"]
@@ -128,13 +125,17 @@ def _dress(message: Message, scope: Scope) -> None:
         headers.append(_HSTS)
 
 
-def _request_id(headers: Headers) -> str:
-    offered = headers.get("x-request-id", "")
-    return offered if _SANE_ID.fullmatch(offered) else str(new_id())
+def request_id_of(offered: bytes | None) -> str:
+    """The id the caller gave the request, where it is a sane one; else a new one."""
+    text = offered.decode("latin-1") if offered else ""
+    return text if _SANE_ID.fullmatch(text) else str(new_id())
 
 
-def _apply_scheme(scope: Scope, headers: Headers) -> None:
-    offered = headers.get("x-forwarded-proto", "").rpartition(",")[2].strip().lower()
+def apply_scheme(scope: Scope, trusted_proxies: Sequence[Network]) -> None:
+    """What a trusted proxy says of how the caller reached it."""
+    if not trusted_proxies or not _within((scope.get("client") or ("", 0))[0], trusted_proxies):
+        return
+    offered = Headers(scope=scope).get("x-forwarded-proto", "").rpartition(",")[2].strip().lower()
     if offered in {"http", "https"}:
         secure = offered == "https"
         if scope["type"] == "websocket":

@@ -8,6 +8,7 @@ Neither key nor body is kept, only HMACs of them: both may hold personal data.
 
 import hmac
 import json
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -31,6 +32,7 @@ KEPT = timedelta(days=7)
 KEPT_ANONYMOUS = timedelta(minutes=10)
 KEY_LENGTH_MAX = 255
 _TRIES = 3
+_KEY = re.compile(rf"[!-~]{{1,{KEY_LENGTH_MAX}}}")
 
 idempotency_keys = sa.Table(
     "idempotency_keys",
@@ -208,9 +210,14 @@ def header_of(request: Request) -> str | None:
     if not values:
         return None
     value = values[0]
-    if len(values) > 1 or not 1 <= len(value) <= KEY_LENGTH_MAX or not all("!" <= char <= "~" for char in value):
+    if len(values) > 1 or not is_key(value):
         raise MalformedKey
     return value
+
+
+def is_key(text: str) -> bool:
+    """Whether it is 1 to 255 visible ASCII characters."""
+    return _KEY.fullmatch(text) is not None
 
 
 async def once(

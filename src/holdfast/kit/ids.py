@@ -5,6 +5,8 @@ import threading
 import time
 from uuid import UUID
 
+from asyncpg.pgproto.pgproto import UUID as QuickId  # a UUID in every way, ten times as fast to make, compare and print
+
 SERIAL_MAX = 2**48 - 1
 PLACE_MAX = 2**31 - 1
 _COUNT_MAX = 0xFFF  # twelve bits
@@ -28,14 +30,20 @@ def new_id() -> UUID:
                 _last_ms, _count = _last_ms + 1, 0
         ms, count = _last_ms, _count
     random = int.from_bytes(os.urandom(8), "big") & (2**62 - 1)
-    return UUID(int=ms << 80 | 7 << 76 | count << 64 | 0b10 << 62 | random)
+    return _of(ms << 80 | 7 << 76 | count << 64 | 0b10 << 62 | random)
+
+
+def parse(text: str) -> UUID:
+    """The id that a text of 36 or 32 characters says; ValueError where it says none."""
+    found: UUID = QuickId(text)
+    return found
 
 
 def pack(serial: int, place: int) -> UUID:
     """The public id of a place: the serial number of its inventory and its number in the layout, as a UUIDv8."""
     assert 0 <= serial <= SERIAL_MAX
     assert 0 <= place <= PLACE_MAX
-    return UUID(int=serial << 80 | 8 << 76 | 0b10 << 62 | _PLACE_TAG << 32 | place)
+    return _of(serial << 80 | 8 << 76 | 0b10 << 62 | _PLACE_TAG << 32 | place)
 
 
 def unpack(packed: UUID) -> tuple[int, int] | None:
@@ -44,3 +52,8 @@ def unpack(packed: UUID) -> tuple[int, int] | None:
     if place > PLACE_MAX or pack(serial, place) != packed:
         return None
     return serial, place
+
+
+def _of(number: int) -> UUID:
+    made: UUID = QuickId(number.to_bytes(16, "big"))
+    return made

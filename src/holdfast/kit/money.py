@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, DecimalException
-from functools import cache
+from functools import cache, lru_cache
 from typing import Self
 
 from babel.core import get_global
@@ -28,6 +28,13 @@ class UnknownCurrency(Invalid):
     """{currency!r} is not a currency of ISO 4217."""
 
     currency: str
+
+
+@lru_cache(maxsize=10_000)
+def amount_of(minor: int, currency: str) -> str:
+    """So many minor units as a decimal string in the major unit."""
+    digits = exponent(currency)
+    return f"{Decimal(minor).scaleb(-digits):.{digits}f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +63,7 @@ class Money:
     @property
     def amount(self) -> str:
         """The decimal string in the major unit that travels in JSON beside the currency."""
-        digits = exponent(self.currency)
-        return f"{Decimal(self.minor).scaleb(-digits):.{digits}f}"
+        return amount_of(self.minor, self.currency)
 
     def __add__(self, other: Self) -> Self:
         self._same(other)

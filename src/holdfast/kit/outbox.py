@@ -6,7 +6,6 @@ listen to it, in one transaction.
 """
 
 import dataclasses
-import json
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -18,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from holdfast.kit import clock, jobs, keeping, metrics
-from holdfast.kit.bulk import Insert
+from holdfast.kit.bulk import Insert, as_json
 from holdfast.kit.db import Database, Id, Json, Moment, Reader, Transaction, metadata
 from holdfast.kit.ids import new_id
 
@@ -164,14 +163,14 @@ PUBLISH = Insert(
 
 def fact_row(fact: Fact, *, now: datetime, inventory_id: UUID, seq: int) -> tuple[Any, ...]:
     """What `publish` writes, as a row for `PUBLISH`."""
-    return (new_id(), fact.name(), fact.version, inventory_id, seq, json.dumps(fact.payload()), now)
+    return (new_id(), fact.name(), fact.version, inventory_id, seq, as_json(fact.payload()), now)
 
 
 def change_row(
     inventory_id: UUID, *, seq: int, states: Sequence[Sequence[Any]], state: str, layout_id: UUID, now: datetime
 ) -> tuple[Any, ...]:
     """What `publish_change` writes, as a row for `PUBLISH`."""
-    payload = json.dumps(_change_payload(states, state, layout_id))
+    payload = as_json(_change_payload(states, state, layout_id))
     return (new_id(), INVENTORY_CHANGED, 1, inventory_id, seq, payload, now)
 
 
@@ -340,6 +339,9 @@ async def forget(db: Transaction, /, *, before: datetime, limit: int = keeping.A
     return await keeping.drop(db, outbox, outbox.c.at < before, delivered, first=[outbox.c.id], limit=limit)
 
 
+_PLAIN_ALREADY = frozenset({str, int, bool})
+
+
 def _leaves(kind: type[Fact]) -> Iterator[type[Fact]]:
     """Classes that nothing is made of. A class with slots is made twice; the one its module holds is meant."""
     for below in kind.__subclasses__():
@@ -348,6 +350,8 @@ def _leaves(kind: type[Fact]) -> Iterator[type[Fact]]:
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any plain value
+    if value is None or type(value) in _PLAIN_ALREADY:
+        return value
     if isinstance(value, UUID):
         return str(value)
     if isinstance(value, datetime):

@@ -22,10 +22,14 @@ _ATTRIBUTE = "__holdfast_route__"
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Who may call a route, by function alone; `check` raises Unauthenticated or Forbidden."""
+    """Who may call a route, by function alone; `check` raises Unauthenticated or Forbidden.
+
+    `test`: the same of a principal as he is known, for a route that needs no look at his rows.
+    """
 
     name: str
     check: Callable[[Request], Awaitable[None]]
+    test: Callable[[Any], bool] | None = None
 
 
 async def _let_in(_: Request) -> None:
@@ -140,8 +144,9 @@ def conflicting(endpoint: F) -> F:
 def lean(endpoint: F) -> F:
     """Call the handler with its body, request and key alone, past the framework's injection, and send what it returns.
 
-    For the one call that everything is built for: the injection costs as much as all else of a request. The order of
-    refusals, the schema and the documentation are those of every other route.
+    For the one call that everything is built for: the injection costs as much as all else of a request, and the layers
+    around it as much again, so the plain case passes these by too (`kit.express`). The order of refusals, the schema
+    and the documentation are those of every other route.
     """
     declaration_of(endpoint).is_lean = True
     return endpoint

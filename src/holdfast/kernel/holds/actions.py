@@ -269,6 +269,7 @@ async def _write(taken: Turn, wish: Wish, *, hold_id: UUID, first_claimed_at: da
             total=rules.total_of(wish.lines),
         )
     )
+    amounts = rules.amounts_of_items(wish.lines)
     await db.execute(
         sa.insert(items),
         [
@@ -280,7 +281,7 @@ async def _write(taken: Turn, wish: Wish, *, hold_id: UUID, first_claimed_at: da
                 "label": item.label,
                 "slots": list(item.slots),
                 "counted_slots": list(item.counted_slots),
-                "amount": rules.amount_of_item(wish.lines, number),
+                "amount": amounts.get(number, 0),
                 "state": "kept",
             }
             for number, item in enumerate(wish.items)

@@ -31,6 +31,7 @@ from holdfast.kernel.holds.values import (
     WantedItem,
 )
 from holdfast.kernel.inventory import Clocks, SlotState, Terms
+from holdfast.kit.bulk import as_json
 from holdfast.kit.errors import Error
 from holdfast.kit.idempotency import KeyReused
 from holdfast.kit.ids import new_id
@@ -126,7 +127,7 @@ class Desk:
         until = rules.first_end(first_claimed_at=first_claimed_at, now=now, limits=inventory.limits, clocks=self.clocks)
         if until <= now:
             raise CoolingDown(rules.seconds_until(now + self.clocks.chain_gap, now=now))
-        counted = Counter(slot for item in wish.items for slot in item.counted_slots)
+        counted = rules.counted_slots_of(wish.items)
         self._refuse_taken(request, counted, instead_of=standing.id if is_live else None)
 
         if standing is not None:
@@ -289,7 +290,7 @@ class Desk:
                 hold.sold_starts_at,
                 hold.zone,
                 _terms(inventory.terms),
-                _as_json(dict(wish.description)),
+                as_json(wish.description),
                 hold.currency,
                 hold.total,
             )
@@ -301,8 +302,8 @@ class Desk:
                 item.number,
                 item.place,
                 item.label,
-                str(list(item.slots)),
-                str(list(item.counted_slots)),
+                _slots_as_json(item.slots),
+                _slots_as_json(item.counted_slots),
                 item.amount,
             )
             for item in hold.items
@@ -347,7 +348,7 @@ class Desk:
                 actor.user_id,
                 hold.provider_id,
                 action,
-                _as_json(details),
+                as_json(details),
                 actor.request_id,
                 self.now,
             )
@@ -358,6 +359,7 @@ class Desk:
 
 def _held(request: Place, first_claimed_at: datetime, placed_at: datetime, until: datetime) -> Hold:
     wish, inventory = request.wish, request.inventory
+    amounts = rules.amounts_of_items(wish.lines)
     return Hold(
         id=request.hold_id,
         inventory_id=inventory.id,
@@ -386,7 +388,7 @@ def _held(request: Place, first_claimed_at: datetime, placed_at: datetime, until
                 label=item.label,
                 slots=item.slots,
                 counted_slots=item.counted_slots,
-                amount=rules.amount_of_item(wish.lines, number),
+                amount=amounts.get(number, 0),
                 state="kept",
             )
             for number, item in enumerate(wish.items)
@@ -395,10 +397,10 @@ def _held(request: Place, first_claimed_at: datetime, placed_at: datetime, until
     )
 
 
+def _slots_as_json(slots: tuple[int, ...]) -> str:
+    return str([*slots]) if slots else "[]"
+
+
 @lru_cache(maxsize=1_000)
 def _terms(terms: Terms) -> str:
-    return _as_json(terms.to_json())
-
-
-def _as_json(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"))
+    return as_json(terms.to_json())

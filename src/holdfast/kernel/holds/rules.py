@@ -162,6 +162,19 @@ def total_of(lines: Iterable[Line]) -> int:
     return sum(line.amount for line in lines if not line.inclusive)
 
 
-def amount_of_item(lines: Iterable[Line], number: int) -> int:
-    """What one item costs: its own lines."""
-    return total_of(line for line in lines if line.item == number)
+def amounts_of_items(lines: Iterable[Line]) -> dict[int | None, int]:
+    """What each item costs, by its number: its own lines."""
+    amounts: dict[int | None, int] = {}
+    for line in lines:
+        if not line.inclusive:
+            amounts[line.item] = amounts.get(line.item, 0) + line.amount
+    return amounts
+
+
+def counted_slots_of(items: Iterable[WantedItem]) -> dict[int, int]:
+    """How many of each counted slot these items want."""
+    wanted: dict[int, int] = {}
+    for item in items:
+        for slot in item.counted_slots:
+            wanted[slot] = wanted.get(slot, 0) + 1
+    return wanted

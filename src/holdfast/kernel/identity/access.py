@@ -3,9 +3,11 @@
 A token whose signature was checked once is kept until it ends (bounded, the least used leaves first). What the rows
 say of its account, login, roles and memberships is read again after `recheck_seconds`, so that in every process a
 deactivation, an end of a login or a change of role counts within that second; for admin and money they are read again
-each time. Policies are in `kernel.audit` (who is signed in, who is an admin) and here.
+each time. Who called a moment ago is read again ahead of that, all in one statement, so that nobody waits for it.
+Policies are in `kernel.audit` (who is signed in, who is an admin) and here.
 """
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -14,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, TypeAlias
 from uuid import UUID
 
+import structlog
 from fastapi import Depends
 from starlette.requests import Request
 
@@ -32,6 +35,14 @@ from holdfast.kit.together import Together
 from holdfast.kit.words import Phrase
 
 _SEEN_EVERY = timedelta(minutes=1)
+#: Who called within these seconds is expected again.
+_EXPECTED_SECONDS = 5.0
+_AHEAD_MAX = 2_000
+_AT_ONCE = 500
+#: How much of `recheck_seconds` may pass until one who is expected is read again.
+_AHEAD = 0.4
+
+log = structlog.stdlib.get_logger("holdfast.identity")
 
 
 @dataclass(eq=False)
@@ -47,6 +58,11 @@ class _Known:
     principal: Principal
     moment: datetime
     read_at: float
+    used_at: float = 0.0
+
+    def ended(self, at: float) -> bool:
+        """Whether its token's time is over at that moment of this process."""
+        return self.claims is not None and self.moment + timedelta(seconds=at - self.read_at) >= self.claims.expires_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +83,8 @@ class Authenticator:
         self._known: OrderedDict[str, _Known] = OrderedDict()
         #: A thousand callers are a thousand rows a second to read again: together, not one by one.
         self._logins: Together[UUID, _Seen] = Together(self._read_logins)
+        self._next_look: asyncio.TimerHandle | None = None
+        self._looking: asyncio.Task[None] | None = None  # held, or it might be collected
 
     async def __call__(self, request: Request) -> Actor:
         return await self._actor(request, is_fresh=False)
@@ -80,20 +98,79 @@ class Authenticator:
         if len(credential) > tokens.TOKEN_CHARACTERS_MAX:
             raise InvalidToken
         name = fingerprint(credential)
-        known = self._known.get(name)
-        if known is None or is_fresh or time.monotonic() - known.read_at > self.settings.recheck_seconds:
+        known, now = self._known.get(name), time.monotonic()
+        if known is None or is_fresh or now - known.read_at > self.settings.recheck_seconds:
             self._known.pop(name, None)  # what turns out to be void is not kept
             known = self._known[name] = await self._read(credential, known)
+            now = time.monotonic()
             while len(self._known) > self.settings.token_cache_max:
                 self._known.popitem(last=False)
-        else:
-            self._known.move_to_end(name)
-        if known.claims is not None:
-            elapsed = timedelta(seconds=time.monotonic() - known.read_at)
-            if known.moment + elapsed >= known.claims.expires_at:
-                self._known.pop(name, None)
-                raise InvalidToken
+        if known.ended(now):
+            self._known.pop(name, None)
+            raise InvalidToken
+        self._note_used(name, known, now)
         return known.principal
+
+    def at_hand(self, credential: str, *, address: str | None, request_id: str) -> Actor | None:
+        """The Actor of a token that is known to be good without looking; None: ask in the ordinary way."""
+        name = fingerprint(credential)
+        known, now = self._known.get(name), time.monotonic()
+        if (
+            known is None
+            or known.claims is None
+            or now - known.read_at > self.settings.recheck_seconds
+            or known.ended(now)
+        ):
+            return None
+        self._note_used(name, known, now)
+        return _actor_of(known.principal, address, request_id)
+
+    def _note_used(self, name: str, known: _Known, now: float) -> None:
+        known.used_at = now
+        if name in self._known:  # it may have left while it was read
+            self._known.move_to_end(name)
+        if self._next_look is None and self.settings.recheck_seconds > 0:
+            self._look_later()
+
+    def _look_later(self) -> None:
+        seconds = self.settings.recheck_seconds * _AHEAD
+        self._next_look = asyncio.get_running_loop().call_later(seconds, self._look_ahead)
+
+    def _look_ahead(self) -> None:
+        """Read those again who called lately, the last first; nobody, and no more looks, where nobody did."""
+        since = time.monotonic() - _EXPECTED_SECONDS
+        due = {}
+        for name in reversed(self._known):
+            known = self._known[name]
+            if known.used_at < since or len(due) >= _AHEAD_MAX:
+                break
+            if known.claims is not None:
+                due[name] = known
+        self._looking = asyncio.get_running_loop().create_task(self._renew(due)) if due else None
+        if not due:
+            self._next_look = None
+
+    async def _renew(self, due: dict[str, _Known]) -> None:
+        names = list(due)
+        try:
+            for start in range(0, len(names), _AT_ONCE):
+                some = {name: due[name] for name in names[start : start + _AT_ONCE]}
+                logins_of = {name: known.claims.login_id for name, known in some.items() if known.claims is not None}
+                seen = await self._read_logins(list(set(logins_of.values())))
+                for name, known in some.items():
+                    self._renew_one(name, known, seen.get(logins_of[name]))
+        except Exception as failure:  # noqa: BLE001 - whoever calls next reads for himself, and is told
+            log.warning("callers_not_renewed", failure=type(failure).__name__)
+        finally:
+            self._look_later()
+
+    def _renew_one(self, name: str, known: _Known, seen: _Seen | None) -> None:
+        if self._known.get(name) is not known:
+            return  # read by somebody else meanwhile, or gone
+        if seen is None or seen.principal.user_id != known.principal.user_id:
+            del self._known[name]
+            return
+        known.principal, known.moment, known.read_at = seen.principal, seen.now, seen.read_at
 
     async def _actor(self, request: Request, *, is_fresh: bool) -> Actor:
         address, request_id = request.state.address, request.state.request_id
@@ -104,14 +181,7 @@ class Authenticator:
             return Actor.anonymous(address=address, request_id=request_id)
         principal = await self.principal(credential, is_fresh=is_fresh)
         request.state.identity = principal
-        return Actor(
-            kind=principal.kind,
-            user_id=principal.user_id,
-            roles=principal.roles,
-            members=principal.members,
-            address=address,
-            request_id=request_id,
-        )
+        return _actor_of(principal, address, request_id)
 
     async def _read(self, credential: str, known: _Known | None) -> _Known:
         if credential.startswith(tokens.API_KEY_PREFIX):
@@ -158,6 +228,10 @@ class Authenticator:
         if last_used_at is None or now - last_used_at >= _SEEN_EVERY:
             await self._database.run(lambda db: providers.note_key_used(db, principal.id, now=now))
         return _Known(None, principal, now, read_at)
+
+
+def _actor_of(principal: Principal, address: str | None, request_id: str) -> Actor:
+    return Actor(principal.kind, principal.user_id, principal.roles, principal.members, address, request_id)
 
 
 def login_of(request: Request) -> UUID | None:

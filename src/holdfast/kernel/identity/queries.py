@@ -23,7 +23,7 @@ from holdfast.kernel.identity.models import (
 )
 from holdfast.kernel.identity.settings import IdentitySettings
 from holdfast.kernel.identity.values import ApiKey, Login, Principal, Provider, User
-from holdfast.kit.db import Reader
+from holdfast.kit.db import Reader, among
 from holdfast.kit.secrets import fingerprint
 
 #: Of the list of accounts, newest first, for `kit.cursors.Page.select`.
@@ -178,7 +178,7 @@ async def principals_of_logins(
         .outerjoin(totp_secrets, totp_secrets.c.user_id == users.c.id)
         .where(
             users.c.is_active,
-            logins.c.id.in_(login_ids),
+            among(logins.c.id, login_ids, dialect=db.dialect),
             logins.c.ended_at.is_(None),
             logins.c.expires_at > now,
         )

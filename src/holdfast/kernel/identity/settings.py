@@ -30,7 +30,7 @@ class IdentitySettings:
     login_days_max: int = 90
     refresh_grace_seconds: int = 10
     are_cookies_secure: bool = True
-    token_cache_max: int = 10_000
+    token_cache_max: int = 50_000
     recheck_seconds: float = 1.0  # how long a revoked token may still pass (spec: within 1 s in every process)
 
     bcrypt_cost: int = 12

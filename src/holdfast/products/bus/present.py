@@ -13,7 +13,7 @@ from holdfast.kernel.product import Presenter
 from holdfast.kernel.refunds import Refund
 from holdfast.kernel.tickets import Ticket
 from holdfast.kit import ids
-from holdfast.kit.money import Money
+from holdfast.kit.money import Money, amount_of
 from holdfast.products.bus.queries import Occurrence
 
 Occurrences: TypeAlias = Mapping[UUID, Occurrence]
@@ -65,10 +65,10 @@ def seats_of(hold: Hold, *, serial: int) -> list[dict[str, Any]]:
     return [
         {
             "item": item.number,
-            "seat_id": ids.pack(serial, item.place),
+            "seat_id": str(ids.pack(serial, item.place)),
             "seat_number": item.label,
             "seat_type": types.get(item.label),
-            "price": Money(item.amount, hold.currency).amount,
+            "price": amount_of(item.amount, hold.currency),
             "status": item.state,
         }
         for item in hold.items

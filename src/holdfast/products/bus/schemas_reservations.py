@@ -12,11 +12,11 @@ from holdfast.kernel.bookings import Booking
 from holdfast.kernel.holds import Hold
 from holdfast.kernel.identity import User
 from holdfast.kit.fields import Answer, Body, Count, IdField, ShortText
-from holdfast.kit.money import Money
+from holdfast.kit.money import amount_of
 from holdfast.products.bus import present
 from holdfast.products.bus.present import ReservationStatus
 from holdfast.products.bus.queries import Occurrence
-from holdfast.products.bus.reservations import Asked, canonical
+from holdfast.products.bus.reservations import Asked
 from holdfast.products.bus.schemas_answers import BusSummary, RouteView
 from holdfast.products.bus.values import Preference, SeatFlag, SeatsUnsaid
 
@@ -57,7 +57,7 @@ class CreateReservation(Body):
             flags=tuple(dict.fromkeys(self.flags)),
             from_stop=self.from_stop,
             to_stop=self.to_stop,
-            document=canonical(self.model_dump(mode="json")),
+            document=self.__pydantic_serializer__.to_json(self).decode(),  # its fields in their order, defaults said
         )
 
 
@@ -128,13 +128,13 @@ class ReservationView(Answer):
         sold: Mapping[str, Any] = hold.description
         was_confirmed = booking is not None and booking.was_confirmed
         return {
-            "id": hold.id,
-            "user_id": hold.owner_id,
-            "schedule_id": hold.inventory_id,
+            "id": str(hold.id),
+            "user_id": None if hold.owner_id is None else str(hold.owner_id),
+            "schedule_id": str(hold.inventory_id),
             "reservation_datetime": hold.placed_at,
             "expiry_datetime": hold.expires_at,
             "status": status,
-            "total_amount": Money(hold.total, hold.currency).amount,
+            "total_amount": amount_of(hold.total, hold.currency),
             "currency": hold.currency,
             "from_stop": sold["from"],
             "to_stop": sold["to"],
@@ -145,7 +145,7 @@ class ReservationView(Answer):
                 {
                     "kind": line.kind,
                     "label": line.label,
-                    "amount": Money(line.amount, hold.currency).amount,
+                    "amount": amount_of(line.amount, hold.currency),
                     "item": line.item,
                 }
                 for line in hold.lines
