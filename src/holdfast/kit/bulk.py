@@ -8,7 +8,7 @@ thread of the one writer (a hop a statement cost sixteen times as much).
 import json
 import sqlite3
 from collections import namedtuple
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
@@ -17,7 +17,7 @@ from uuid import UUID
 import asyncpg
 from pydantic_core import to_json
 
-from holdfast.kit.db import EPOCH, Database, named
+from holdfast.kit.db import EPOCH, Database, Reader, named
 from holdfast.kit.errors import DatabaseUnavailable
 
 Kind: TypeAlias = Literal["id", "int", "bigint", "text", "bool", "moment", "json"]
@@ -120,6 +120,13 @@ class ConnectionLost(Exception):
     """The connection broke while the program ran: it may have been committed, or not."""
 
 
+async def read(db: Reader, ask: Ask) -> list[Any]:
+    """What a statement that only reads returns, wherever features read. Its rows may hold anything but NULL."""
+    if db.dialect == "postgresql":
+        return _rows(ask, await db.raw(ask.statement.postgresql, _to_postgres(ask)))
+    return _rows_of_sqlite(ask, await db.raw(ask.statement.sqlite, _to_sqlite_values(ask)))
+
+
 def as_json(value: Any) -> str:  # noqa: ANN401 - whatever JSON can say
     """How a `json` column travels."""
     return to_json(value).decode()
@@ -193,15 +200,24 @@ async def _asked(connection: Any, ask: Ask) -> Any:  # noqa: ANN401 - rows or a 
     if isinstance(statement, Insert):
         tag = await connection.copy_records_to_table(statement.table, records=ask.rows, columns=statement.columns)
         return int(tag.rpartition(" ")[2])
-    columns: Sequence[Any] = list(zip(*ask.rows, strict=True)) if ask.rows else [()] * len(statement.rows)
-    columns = [
-        ",".join(map(str, column)) if is_joined else column
-        for column, is_joined in zip(columns, statement.joined, strict=True)
-    ]
     if statement.row is None:
-        tag = await connection.execute(statement.postgresql, *columns, *ask.values)
+        tag = await connection.execute(statement.postgresql, *_to_postgres(ask))
         return int(tag.rpartition(" ")[2])
-    return [statement.row._make(found) for found in await connection.fetch(statement.postgresql, *columns, *ask.values)]
+    return _rows(ask, await connection.fetch(statement.postgresql, *_to_postgres(ask)))
+
+
+def _to_postgres(ask: Ask) -> list[Any]:
+    joined = ask.statement.joined
+    columns: Sequence[Any] = list(zip(*ask.rows, strict=True)) if ask.rows else [()] * len(joined)
+    sent: list[Any] = [
+        ",".join(map(str, column)) if is_joined else column for column, is_joined in zip(columns, joined, strict=True)
+    ]
+    sent += ask.values
+    return sent
+
+
+def _rows(ask: Ask, found: Iterable[Sequence[Any]]) -> list[Any]:
+    return [ask.statement.row._make(each) for each in found]
 
 
 @dataclass(slots=True)
@@ -241,19 +257,25 @@ def _run(connection: sqlite3.Connection, program: Program[T]) -> T:
 
 
 def _replied(connection: sqlite3.Connection, ask: Ask) -> Any:  # noqa: ANN401 - rows or a number
+    cursor = connection.execute(ask.statement.sqlite, _to_sqlite_values(ask))
+    return cursor.rowcount if ask.statement.row is None else _rows_of_sqlite(ask, cursor)
+
+
+def _to_sqlite_values(ask: Ask) -> list[Any]:
+    sent: list[Any] = []
+    if ask.statement.rows:
+        sent.append(json.dumps([[_to_sqlite(value) for value in row] for row in ask.rows]))
+    sent += [_to_sqlite(value) for value in ask.values]
+    return sent
+
+
+def _rows_of_sqlite(ask: Ask, found: Iterable[Sequence[Any]]) -> list[Any]:
     statement = ask.statement
-    parameters: list[Any] = []
-    if statement.rows:
-        parameters.append(json.dumps([[_to_sqlite(value) for value in row] for row in ask.rows]))
-    parameters += [_to_sqlite(value) for value in ask.values]
-    cursor = connection.execute(statement.sqlite, parameters)
-    if statement.row is None:
-        return cursor.rowcount
     assert statement.returns is not None
     kinds = tuple(statement.returns.values())
     return [
-        statement.row._make(_from_sqlite(value, kind) for value, kind in zip(found, kinds, strict=True))
-        for found in cursor
+        statement.row._make(_from_sqlite(value, kind) for value, kind in zip(each, kinds, strict=True))
+        for each in found
     ]
 
 

@@ -125,6 +125,10 @@ class Reader:
     async def all(self, statement: sa.Executable, values: Mapping[str, Any] | None = None) -> Sequence[sa.Row[Any]]:
         return (await self._connection.execute(statement, values)).all()
 
+    async def raw(self, sql: str, values: Sequence[Any]) -> Sequence[sa.Row[Any]]:
+        """The rows of a statement in the driver's own words: for `kit.bulk`."""
+        return (await self._connection.exec_driver_sql(sql, tuple(values))).all()
+
     async def first(self, statement: sa.Executable, values: Mapping[str, Any] | None = None) -> sa.Row[Any] | None:
         return (await self._connection.execute(statement, values)).first()
 

@@ -1,7 +1,7 @@
 """Answer the plain case of the busiest routes past all layers that make every other case right.
 
 A route declared `@lean` is called from here where a request is exactly what a well-behaved client sends: the headers
-below and no others, a caller who is known already, a body of one piece with no field twice and no escapes in it, which
+below and no others, a caller who is let in, a body of one piece with no field twice and no escapes in it, which
 fits the model. Whatever is unusual takes the ordinary way from its beginning, with nothing done yet: so every refusal
 of a request is said in one place, and this file only has to know what is plain. What the route answers or refuses is
 dressed as the ordinary way dresses it; tests compare both.
@@ -25,7 +25,6 @@ from holdfast.kit import headers, metrics, problems
 from holdfast.kit.errors import Error
 from holdfast.kit.headers import Network
 from holdfast.kit.idempotency import is_key
-from holdfast.kit.ids import new_id
 from holdfast.kit.policies import declaration_of
 
 BODY_BYTES_MAX = 20_000
@@ -61,10 +60,14 @@ _access = structlog.stdlib.get_logger("holdfast.access")
 _access_level = logging.getLogger("holdfast.access")
 
 
-class KnowsAtHand(Protocol):
-    """An authenticator that can say who calls without looking at any row."""
+class Knows(Protocol):
+    """An authenticator that needs no request to say who calls."""
 
-    def at_hand(self, credential: str, *, address: str | None, request_id: str) -> Any | None: ...  # noqa: ANN401 - identity's own
+    def at_hand(self, credential: str, *, address: str | None, request_id: str) -> Any | None:  # noqa: ANN401 - its own
+        """Without looking at any row, where it can."""
+
+    async def of_bearer(self, credential: str, *, address: str | None, request_id: str) -> Any:  # noqa: ANN401 - its own
+        """By looking; an Error where it stands for nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ class Express:
         self,
         app: ASGIApp,
         *,
-        authenticate: KnowsAtHand,
+        authenticate: Knows,
         lanes: Mapping[tuple[str, str], _Lane],
         trusted_proxies: tuple[Network, ...],
     ) -> None:
@@ -112,7 +115,7 @@ class Express:
         began = time.perf_counter()
         plain = _plain(scope)
         if plain is not None:
-            request = self._known(plain, lane, scope)
+            request = await self._known(plain, lane, scope)
             if request is not None:
                 first = await receive()
                 body = _body(lane, first)
@@ -123,21 +126,29 @@ class Express:
                 receive = _again(first, receive)
         await self.app(scope, receive, send)
 
-    def _known(self, plain: _Plain, lane: _Lane, scope: Scope) -> Request | None:
-        """The request with its caller, where both are known without looking."""
+    async def _known(self, plain: _Plain, lane: _Lane, scope: Scope) -> Request | None:
+        """The request with its caller, if he is let in."""
         address = headers.client_address(scope, self._trusted)
-        principal = self._authenticate.at_hand(plain.credential, address=address, request_id=plain.request_id)
-        if principal is None or not lane.lets_in(principal):
+        request_id = plain.request_id
+        principal = self._authenticate.at_hand(plain.credential, address=address, request_id=request_id)
+        if principal is None:
+            try:
+                principal = await self._authenticate.of_bearer(
+                    plain.credential, address=address, request_id=request_id
+                )
+            except Error:
+                return None
+        if not lane.lets_in(principal):
             return None
         if self._trusted:
             headers.apply_scheme(scope, self._trusted)
         state = scope.setdefault("state", {})
-        state["address"], state["request_id"], state["principal"] = address, plain.request_id, principal
+        state["address"], state["request_id"], state["principal"] = address, request_id, principal
         state["route_template"] = lane.template
         return Request(scope)
 
 
-def install(app: FastAPI, authenticate: KnowsAtHand, *, trusted_proxies: tuple[Network, ...] = ()) -> None:
+def install(app: FastAPI, authenticate: Knows, *, trusted_proxies: tuple[Network, ...] = ()) -> None:
     """Called once all routes are in."""
     lanes: dict[tuple[str, str], _Lane] = {}
     for context in iter_route_contexts(app.routes):
@@ -202,7 +213,7 @@ async def _answer(lane: _Lane, request: Request, body: Any, key: str | None, sen
         response = await lane.endpoint(body=body, request=request, key=key)
     except Error as error:
         response = problems.answer(request, error)
-    except Exception:
+    except Exception:  # as in kit.headers: nothing below it answers
         _log.exception("unexpected failure", method=request.method, route=lane.template)
         response = problems.internal_error(request)
     scope = request.scope

@@ -5,7 +5,10 @@ import threading
 import time
 from uuid import UUID
 
-from asyncpg.pgproto.pgproto import UUID as QuickId  # a UUID in every way, ten times as fast to make, compare and print
+from asyncpg.pgproto import pgproto
+
+#: A UUID in every way, ten times as fast to make, compare and print.
+QuickId = pgproto.UUID
 
 SERIAL_MAX = 2**48 - 1
 PLACE_MAX = 2**31 - 1

@@ -1,7 +1,8 @@
 """Let requests that arrive together ride in one transaction: natural batching, no timer.
 
-While the writer is busy, requests queue; when it is free it takes all that wait, in the order of arrival. Alone, a
-request is a batch of one and waits for nobody. A batch that fails is halved until the one that fails it stands alone;
+While the writers are busy, requests queue; a free one takes all that wait, in the order of arrival, but for those of an
+inventory that another writes just now: these keep their places. Alone, a request is a batch of one and waits for
+nobody. A batch that fails is halved until the one that fails it stands alone;
 an unknown commit is settled by repeating the batch with the same ids, whose keys then answer. See docs/holds.md.
 """
 
@@ -29,6 +30,9 @@ from holdfast.kit.errors import Contended, DatabaseUnavailable, Error, Overloade
 BATCH_MAX = 128  # nothing is gained past 64; a longer one keeps its turns for longer
 QUEUE_MAX = 512  # beyond it a request is refused at once: at the rate of two cores a tenth of a second of waiting
 TRIES_MAX = 4
+SHARED_MIN = 16  # so many that wait are shared with a writer that is at rest: two transactions cost more than one
+#: While the database works for one, this process reads and answers for the other. SQLite has one writer.
+WRITERS = 2
 
 log = structlog.get_logger("holdfast.holds")
 _sizes = metrics.histogram(
@@ -54,13 +58,20 @@ class Batcher:
     queue_max: int = QUEUE_MAX
     batch_max: int = BATCH_MAX
     open_writer: Callable[[Database], bulk.Writer] = bulk.open_writer
+    writers: int = WRITERS
     _queue: deque[_Waiting] = field(default_factory=deque, init=False)
-    _writing: "asyncio.Task[None] | None" = field(default=None, init=False)
-    _writer: bulk.Writer = field(init=False)
+    #: those that are at rest
+    _free: list[bulk.Writer] = field(default_factory=list, init=False)
+    _writing: "set[asyncio.Task[None]]" = field(default_factory=set, init=False)
+    _many: int = field(default=1, init=False)
+    _settling: int = field(default=0, init=False)
+    #: the inventories of the batches under way
+    _busy: set[UUID] = field(default_factory=set, init=False)
     _around: Surroundings = field(init=False)
 
     def __post_init__(self) -> None:
-        self._writer = self.open_writer(self.database)
+        self._many = self.writers if self.database.dialect == "postgresql" else 1
+        self._free = [self.open_writer(self.database) for _ in range(self._many)]
         self._around = _around(self.database, self.clocks)
 
     async def __aenter__(self) -> Self:
@@ -92,55 +103,81 @@ class Batcher:
 
     async def close(self) -> None:
         """Let what waits be settled, then let go of the connection."""
-        if self._writing is not None:
-            await self._writing
-        await self._writer.close()
+        while self._writing:
+            await asyncio.wait(self._writing)
+        for writer in self._free:
+            await writer.close()
 
     async def _ask(self, request: Request) -> Outcome:
         if len(self._queue) >= self.queue_max:
             raise Overloaded
         waiting = _Waiting(request, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
-        if self._writing is None:
-            self._writing = asyncio.create_task(self._write())
+        if request.inventory_id not in self._busy:
+            self._start()
         outcome = await waiting.answer
         if isinstance(outcome, Error):
             raise outcome
         return outcome
 
-    async def _write(self) -> None:
-        """Settle batch after batch until nobody waits."""
+    def _start(self) -> None:
+        """Set a writer to work, if one is at rest."""
+        if self._free:
+            task = asyncio.create_task(self._write(self._free.pop()))
+            self._writing.add(task)
+            task.add_done_callback(self._writing.discard)
+
+    async def _write(self, writer: bulk.Writer) -> None:
+        """Settle batch after batch until nothing waits that another is not about."""
         batch: list[_Waiting] = []
         try:
-            while self._queue:
-                batch = self._next()
-                if batch:  # not all of them have left
-                    _sizes.observe(len(batch))
-                    await self._settle(batch)
+            while batch := self._next():
+                _sizes.observe(len(batch))
                 _waiting.set(len(self._queue))
-        finally:
-            self._writing = None
-            for left in (*batch, *self._queue):  # only where this task was ended
+                busy = {waiting.request.inventory_id for waiting in batch}
+                self._busy |= busy
+                self._settling += 1
+                if self._queue:
+                    self._start()
+                try:
+                    await self._settle(batch, writer)
+                finally:
+                    self._busy -= busy
+                    self._settling -= 1
+            _waiting.set(len(self._queue))
+        except BaseException:  # this task was ended
+            for left in (*batch, *self._queue):
                 left.answer.cancel()
+            raise
+        finally:
+            self._free.append(writer)
 
     def _next(self) -> list[_Waiting]:
-        """Those who wait, in their order; one who meets himself (owner, key, hold) begins the next batch."""
+        """Those who wait, in their order; the rest of an inventory where one meets himself, or that another writes."""
         batch: list[_Waiting] = []
         met: set[Hashable] = set()
-        while self._queue and len(batch) < self.batch_max:
-            waiting = self._queue[0]
+        later: list[_Waiting] = []
+        passed = set(self._busy)
+        is_shared = self._settling + 1 < self._many and len(self._queue) >= SHARED_MIN
+        most = min(self.batch_max, (len(self._queue) + 1) // 2 if is_shared else self.batch_max)
+        while self._queue and len(batch) < most:
+            waiting = self._queue.popleft()
+            inventory_id = waiting.request.inventory_id
+            if waiting.answer.done():
+                continue  # nobody listens any more
             marks = set(_marks(waiting.request))
-            if marks & met:
-                break
-            self._queue.popleft()
-            if not waiting.answer.done():  # somebody listens still
+            if inventory_id in passed or marks & met:
+                passed.add(inventory_id)
+                later.append(waiting)
+            else:
                 batch.append(waiting)
                 met |= marks
+        self._queue.extendleft(reversed(later))
         return batch
 
-    async def _settle(self, batch: Sequence[_Waiting]) -> None:
+    async def _settle(self, batch: Sequence[_Waiting], writer: bulk.Writer) -> None:
         try:
-            outcomes = await self._tried(batch)
+            outcomes = await self._tried(batch, writer)
         except Error as failure:  # nothing can be done now, for none of them
             _answer(batch, [failure] * len(batch))
         except Exception as failure:
@@ -151,18 +188,18 @@ class Batcher:
                 return
             log.warning("hold_batch_halved", requests=len(batch), failure=type(failure).__name__)
             middle = len(batch) // 2
-            await self._settle(batch[:middle])
-            await self._settle(batch[middle:])
+            await self._settle(batch[:middle], writer)
+            await self._settle(batch[middle:], writer)
         else:
             self._passed_over(_answer(batch, outcomes))
 
-    async def _tried(self, batch: Sequence[_Waiting]) -> list[Outcome]:
+    async def _tried(self, batch: Sequence[_Waiting], writer: bulk.Writer) -> list[Outcome]:
         """The outcomes, after as many tries as contention and broken connections may cost. Contended, unavailable."""
         requests = [waiting.request for waiting in batch]
         is_patient = any(waiting.is_patient for waiting in batch)
         for attempt in range(1, TRIES_MAX + 1):
             try:
-                return await self._writer.run(settle(requests, self._around, is_patient=is_patient))
+                return await writer.run(settle(requests, self._around, is_patient=is_patient))
             except (Contended, Undecided):
                 if attempt == TRIES_MAX:
                     raise

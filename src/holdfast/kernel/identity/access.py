@@ -83,6 +83,8 @@ class Authenticator:
         self._known: OrderedDict[str, _Known] = OrderedDict()
         #: A thousand callers are a thousand rows a second to read again: together, not one by one.
         self._logins: Together[UUID, _Seen] = Together(self._read_logins)
+        #: Whom logins stood for when they were last read; asked for again, it is enough to ask who has changed.
+        self._principals: OrderedDict[UUID, Principal] = OrderedDict()
         self._next_look: asyncio.TimerHandle | None = None
         self._looking: asyncio.Task[None] | None = None  # held, or it might be collected
 
@@ -112,18 +114,19 @@ class Authenticator:
         return known.principal
 
     def at_hand(self, credential: str, *, address: str | None, request_id: str) -> Actor | None:
-        """The Actor of a token that is known to be good without looking; None: ask in the ordinary way."""
+        """The Actor of a token that is known to be good without looking; None where somebody has to look."""
         name = fingerprint(credential)
         known, now = self._known.get(name), time.monotonic()
-        if (
-            known is None
-            or known.claims is None
-            or now - known.read_at > self.settings.recheck_seconds
-            or known.ended(now)
-        ):
+        if known is None or now - known.read_at > self.settings.recheck_seconds or known.ended(now):
             return None
         self._note_used(name, known, now)
         return _actor_of(known.principal, address, request_id)
+
+    async def of_bearer(self, credential: str, *, address: str | None, request_id: str) -> Actor:
+        """The Actor of what stands behind `Bearer`. InvalidToken."""
+        if credential.startswith(tokens.PAGE_PREFIX):  # good in its cookie only
+            raise InvalidToken
+        return _actor_of(await self.principal(credential), address, request_id)
 
     def _note_used(self, name: str, known: _Known, now: float) -> None:
         known.used_at = now
@@ -139,7 +142,7 @@ class Authenticator:
     def _look_ahead(self) -> None:
         """Read those again who called lately, the last first; nobody, and no more looks, where nobody did."""
         since = time.monotonic() - _EXPECTED_SECONDS
-        due = {}
+        due: dict[str, _Known] = {}
         for name in reversed(self._known):
             known = self._known[name]
             if known.used_at < since or len(due) >= _AHEAD_MAX:
@@ -155,10 +158,10 @@ class Authenticator:
         try:
             for start in range(0, len(names), _AT_ONCE):
                 some = {name: due[name] for name in names[start : start + _AT_ONCE]}
-                logins_of = {name: known.claims.login_id for name, known in some.items() if known.claims is not None}
-                seen = await self._read_logins(list(set(logins_of.values())))
+                login_of = {name: known.claims.login_id for name, known in some.items() if known.claims is not None}
+                seen = await self._read_logins(list(set(login_of.values())))
                 for name, known in some.items():
-                    self._renew_one(name, known, seen.get(logins_of[name]))
+                    self._renew_one(name, known, seen.get(login_of[name]))
         except Exception as failure:  # noqa: BLE001 - whoever calls next reads for himself, and is told
             log.warning("callers_not_renewed", failure=type(failure).__name__)
         finally:
@@ -197,10 +200,22 @@ class Authenticator:
         return _Known(claims, seen.principal, seen.now, seen.read_at)
 
     async def _read_logins(self, login_ids: Sequence[UUID]) -> dict[UUID, _Seen]:
+        """Whom these stand for now. Of plain customers who are known only those are read whole who have changed."""
         read_at = time.monotonic()
+        known = {login_id: self._principals[login_id] for login_id in login_ids if login_id in self._principals}
+        customers = {login_id: each for login_id, each in known.items() if queries.is_plain_customer(each)}
         async with self._database.reader() as db:
             now = await clock.moment(db)
-            found = await queries.principals_of_logins(db, login_ids, now=now, settings=self.settings)
+            changed = await queries.customers_changed(db, customers, now=now) if customers else set()
+            found = {login_id: each for login_id, each in customers.items() if login_id not in changed}
+            unread = [login_id for login_id in login_ids if login_id not in found]
+            if unread:
+                found |= await queries.principals_of_logins(db, unread, now=now, settings=self.settings)
+        for login_id in unread:
+            self._principals.pop(login_id, None)
+        self._principals |= found
+        while len(self._principals) > self.settings.token_cache_max:
+            self._principals.popitem(last=False)
         return {login_id: _Seen(principal, now, read_at) for login_id, principal in found.items()}
 
     async def _read_page(self, page_token: str) -> _Known:

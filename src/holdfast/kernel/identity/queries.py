@@ -1,7 +1,7 @@
 """Read accounts, logins, principals and providers."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -23,6 +23,8 @@ from holdfast.kernel.identity.models import (
 )
 from holdfast.kernel.identity.settings import IdentitySettings
 from holdfast.kernel.identity.values import ApiKey, Login, Principal, Provider, User
+from holdfast.kit import bulk
+from holdfast.kit.bulk import Statement
 from holdfast.kit.db import Reader, among
 from holdfast.kit.secrets import fingerprint
 
@@ -187,6 +189,30 @@ async def principals_of_logins(
     for row in rows:
         rows_of[row.login_id].append(row)
     return {login_id: _principal(found, settings=settings) for login_id, found in rows_of.items()}
+
+
+#: Customers who are not what they are known as here: ended, deactivated, verified since, or more than customers.
+_NOT_AS_KNOWN = Statement(
+    "SELECT r.login_id FROM {rows} LEFT JOIN logins ON logins.id = r.login_id AND logins.ended_at IS NULL "
+    "AND logins.expires_at > {now} LEFT JOIN users ON users.id = logins.user_id AND users.is_active "
+    "WHERE users.id IS NULL OR (users.email_verified_at IS NOT NULL OR users.phone_verified_at IS NOT NULL) "
+    "<> r.is_verified OR EXISTS (SELECT 1 FROM user_roles WHERE user_roles.user_id = users.id) "
+    "OR EXISTS (SELECT 1 FROM provider_members WHERE provider_members.user_id = users.id)",
+    rows={"login_id": "id", "is_verified": "bool"},
+    values={"now": "moment"},
+    returns={"login_id": "id"},
+)
+
+
+def is_plain_customer(principal: Principal) -> bool:
+    """A person without any role that somebody gave him."""
+    return principal.kind == "user" and principal.roles == rules.roles_of(()) and not principal.members
+
+
+async def customers_changed(db: Reader, known: Mapping[UUID, Principal], *, now: datetime) -> set[UUID]:
+    """The logins among these plain customers' that stand for something else by now, or for nobody."""
+    rows = [(login_id, principal.is_verified) for login_id, principal in known.items()]
+    return {row.login_id for row in await bulk.read(db, _NOT_AS_KNOWN.of(rows, now=now))}
 
 
 def _principal(rows: Sequence[sa.Row[Any]], *, settings: IdentitySettings) -> Principal:
