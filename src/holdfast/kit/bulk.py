@@ -11,6 +11,7 @@ from collections import namedtuple
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -32,8 +33,9 @@ _POSTGRES_TYPES: Mapping[Kind, str] = {
     "moment": "timestamptz",
     "json": "jsonb",
 }
-#: Whose texts hold no comma and are never empty. None of them is NULL in the rows of a statement.
-_JOINED: frozenset[Kind] = frozenset({"id", "int", "bigint"})
+#: A column of rows travels as one text: the driver weighs every element of an array, PostgreSQL parts a text at once.
+_COMMA, _UNIT, _NULL, _END = ",", "\x1f", "\x1e", "x"
+_TEXTS: frozenset[Kind] = frozenset({"text", "json"})
 _CUT = "57P0"  # the server shut down, or somebody ended the connection
 _LOST = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _MICROSECOND = timedelta(microseconds=1)
@@ -45,7 +47,7 @@ class Statement:
     """One statement over many rows.
 
     In `sql`, `{rows}` stands for the rows as a relation `r` with the columns `rows`, `{name}` for one of `values`;
-    `returns`: the columns it gives back. JSON travels as text.
+    `returns`: the columns it gives back. JSON travels as text. The first column of a row is never NULL.
     """
 
     def __init__(
@@ -56,19 +58,23 @@ class Statement:
         values: Mapping[str, Kind] | None = None,
         returns: Mapping[str, Kind] | None = None,
     ) -> None:
+        self._sql, self._names = sql, tuple(rows or {})
         self.rows, self.values, self.returns = tuple((rows or {}).values()), values or {}, returns
         self.row: Any = namedtuple("Row", list(returns)) if returns else None  # noqa: PYI024 - named by the statement
-        first = len(self.rows) + 1
-        arrays = ", ".join(_array(n, kind) for n, kind in enumerate(self.rows, start=1))
-        self.joined = tuple(kind in _JOINED for kind in self.rows)
-        self.postgresql = sql.format(
-            rows=f"unnest({arrays}) AS r({', '.join(rows or {})})",
-            **{name: f"${n}::{_POSTGRES_TYPES[kind]}" for n, (name, kind) in enumerate(self.values.items(), first)},
-        )
-        columns = ", ".join(f"json_extract(value, '$[{n}]') AS {name}" for n, name in enumerate(rows or {}))
+        self.postgresql = self.for_postgres(1)
+        columns = ", ".join(f"json_extract(value, '$[{n}]') AS {name}" for n, name in enumerate(self._names))
         self.sqlite = sql.format(
             rows=f"(SELECT {columns} FROM json_each(?1)) AS r",  # noqa: S608 - names of ours
             **{name: f"?{n}" for n, name in enumerate(self.values, 2 if rows else 1)},
+        )
+
+    def for_postgres(self, first: int) -> str:
+        """Its text there, with parameters numbered from `first` on: one a column, then one a value."""
+        after = first + len(self.rows)
+        columns = ", ".join(_column(n, kind) for n, kind in enumerate(self.rows, first))
+        return self._sql.format(
+            rows=f"unnest({columns}) AS r({', '.join(self._names)})",
+            **{name: f"${n}::{_POSTGRES_TYPES[kind]}" for n, (name, kind) in enumerate(self.values.items(), after)},
         )
 
     def of(self, rows: Sequence[Sequence[Any]] = (), **values: Any) -> "Ask":  # noqa: ANN401 - by their kinds
@@ -76,20 +82,18 @@ class Statement:
         return Ask(self, rows, tuple(values[name] for name in self.values))
 
 
-def _array(number: int, kind: Kind) -> str:
-    """A column of the rows: as an array, or joined by commas and parted there, since the driver weighs each element."""
-    if kind in _JOINED:
-        return f"string_to_array(${number}, ',')::{_POSTGRES_TYPES[kind]}[]"
-    return f"${number}::{_POSTGRES_TYPES[kind]}[]"
+def _column(number: int, kind: Kind) -> str:
+    if kind in _TEXTS:
+        return f"trim_array(string_to_array(${number}, E'\\x1f', E'\\x1e'), 1)::{_POSTGRES_TYPES[kind]}[]"
+    return f"string_to_array(${number}, ',', '')::{_POSTGRES_TYPES[kind]}[]"
 
 
 class Insert(Statement):
-    """New rows of one table. PostgreSQL takes them by COPY: arrays are looked at element by element by the driver."""
+    """New rows of one table."""
 
     def __init__(self, table: str, columns: Mapping[str, Kind]) -> None:
         names = ", ".join(columns)
         super().__init__(f"INSERT INTO {table} ({names}) SELECT {names} FROM {{rows}}", rows=columns)  # noqa: S608 - names of ours
-        self.table, self.columns = table, tuple(columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +105,15 @@ class Ask:
     values: tuple[Any, ...]
 
 
-#: What a transaction does: yields asks, is sent replies, returns what came of it.
-Program: TypeAlias = Generator[Ask, Any, T]
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Writes that need not see one another: one trip on PostgreSQL. The reply: how many rows each touched."""
+
+    asks: tuple[Ask, ...]
+
+
+#: What a transaction does: yields asks and bundles, is sent replies, returns what came of it.
+Program: TypeAlias = Generator[Ask | Bundle, Any, T]
 
 
 class Writer(Protocol):
@@ -121,7 +132,7 @@ class ConnectionLost(Exception):
 
 
 async def read(db: Reader, ask: Ask) -> list[Any]:
-    """What a statement that only reads returns, wherever features read. Its rows may hold anything but NULL."""
+    """What a statement that only reads returns, wherever features read."""
     if db.dialect == "postgresql":
         return _rows(ask, await db.raw(ask.statement.postgresql, _to_postgres(ask)))
     return _rows_of_sqlite(ask, await db.raw(ask.statement.sqlite, _to_sqlite_values(ask)))
@@ -195,25 +206,45 @@ class _PostgresWriter:
             self._connection = None
 
 
-async def _asked(connection: Any, ask: Ask) -> Any:  # noqa: ANN401 - rows or a number
-    statement = ask.statement
-    if isinstance(statement, Insert):
-        tag = await connection.copy_records_to_table(statement.table, records=ask.rows, columns=statement.columns)
+async def _asked(connection: Any, ask: Ask | Bundle) -> Any:  # noqa: ANN401 - rows, a number or numbers
+    if isinstance(ask, Bundle):
+        sent = [value for each in ask.asks for value in _to_postgres(each)]
+        return list(await connection.fetchrow(_together(tuple(each.statement for each in ask.asks)), *sent))
+    if ask.statement.row is None:
+        tag = await connection.execute(ask.statement.postgresql, *_to_postgres(ask))
         return int(tag.rpartition(" ")[2])
-    if statement.row is None:
-        tag = await connection.execute(statement.postgresql, *_to_postgres(ask))
-        return int(tag.rpartition(" ")[2])
-    return _rows(ask, await connection.fetch(statement.postgresql, *_to_postgres(ask)))
+    return _rows(ask, await connection.fetch(ask.statement.postgresql, *_to_postgres(ask)))
+
+
+@lru_cache(maxsize=1_000)
+def _together(statements: tuple[Statement, ...]) -> str:
+    """All of them as one, which returns how many rows each touched."""
+    parts, first = [], 1
+    for number, statement in enumerate(statements):
+        parts.append(f"w{number} AS ({statement.for_postgres(first)} RETURNING 1)")
+        first += len(statement.rows) + len(statement.values)
+    counts = ", ".join(f"(SELECT count(*) FROM w{number})" for number in range(len(statements)))  # noqa: S608 - numbers
+    return f"WITH {', '.join(parts)} SELECT {counts}"
 
 
 def _to_postgres(ask: Ask) -> list[Any]:
-    joined = ask.statement.joined
-    columns: Sequence[Any] = list(zip(*ask.rows, strict=True)) if ask.rows else [()] * len(joined)
+    rows, kinds = ask.rows, ask.statement.rows
+    columns: Iterable[Sequence[Any]] = zip(*rows, strict=True) if rows else [()] * len(kinds)
     sent: list[Any] = [
-        ",".join(map(str, column)) if is_joined else column for column, is_joined in zip(columns, joined, strict=True)
+        _joined_texts(column) if kind in _TEXTS else _COMMA.join(["" if each is None else str(each) for each in column])
+        for column, kind in zip(columns, kinds, strict=True)
     ]
     sent += ask.values
     return sent
+
+
+def _joined_texts(column: Sequence[str | None]) -> str:
+    """With an end behind the last, or a single empty text would be no text."""
+    joined = _UNIT.join([*[_NULL if each is None else each for each in column], _END])
+    if joined.count(_UNIT) != len(column):
+        message = "a text of a batch holds the character that parts texts"
+        raise ValueError(message)
+    return joined
 
 
 def _rows(ask: Ask, found: Iterable[Sequence[Any]]) -> list[Any]:
@@ -256,7 +287,9 @@ def _run(connection: sqlite3.Connection, program: Program[T]) -> T:
     return result
 
 
-def _replied(connection: sqlite3.Connection, ask: Ask) -> Any:  # noqa: ANN401 - rows or a number
+def _replied(connection: sqlite3.Connection, ask: Ask | Bundle) -> Any:  # noqa: ANN401 - rows, a number or numbers
+    if isinstance(ask, Bundle):
+        return [_replied(connection, each) for each in ask.asks]
     cursor = connection.execute(ask.statement.sqlite, _to_sqlite_values(ask))
     return cursor.rowcount if ask.statement.row is None else _rows_of_sqlite(ask, cursor)
 

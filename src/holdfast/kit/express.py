@@ -133,9 +133,7 @@ class Express:
         principal = self._authenticate.at_hand(plain.credential, address=address, request_id=request_id)
         if principal is None:
             try:
-                principal = await self._authenticate.of_bearer(
-                    plain.credential, address=address, request_id=request_id
-                )
+                principal = await self._authenticate.of_bearer(plain.credential, address=address, request_id=request_id)
             except Error:
                 return None
         if not lane.lets_in(principal):
@@ -213,7 +211,7 @@ async def _answer(lane: _Lane, request: Request, body: Any, key: str | None, sen
         response = await lane.endpoint(body=body, request=request, key=key)
     except Error as error:
         response = problems.answer(request, error)
-    except Exception:  # as in kit.headers: nothing below it answers
+    except Exception:  # noqa: BLE001 - nobody above it answers, as in kit.headers
         _log.exception("unexpected failure", method=request.method, route=lane.template)
         response = problems.internal_error(request)
     scope = request.scope

@@ -18,7 +18,7 @@ from holdfast.kernel.holds.requests import Outcome, Place, Request
 from holdfast.kernel.inventory import Clocks, InventoryNotFound
 from holdfast.kernel.inventory import bulk as slots
 from holdfast.kit import clock, outbox
-from holdfast.kit.bulk import Program, Statement
+from holdfast.kit.bulk import Ask, Bundle, Program
 from holdfast.kit.guards import Guards
 
 
@@ -127,29 +127,31 @@ def _read_counters(desk: Desk, wanted: Mapping[Spot, int]) -> Program[None]:
 
 
 def _write(desk: Desk, guards: Guards) -> Program[None]:
-    """Only what was won, ended or given back, sorted by inventory and slot."""
+    """Only what was won, ended or given back, sorted by inventory and slot: first what gives way, then what comes."""
     now, sheets = desk.now, desk.sheets
-    yield from _written(bulk.END, sheets.ended, now=now)
-    yield from _written(bulk.LET_GO, sheets.let_go)
-    yield from _written(bulk.ADD, sheets.holds)
-    yield from _written(bulk.ADD_ITEMS, sheets.items)
-    yield from _written(bulk.ADD_LINES, sheets.lines)
-    yield from _written(slots.GIVE_UP, sheets.given_up)
-    if guards.stands("pk"):
-        yield from _written(slots.TAKE, sorted(sheets.taken), now=now)
-    else:
-        yield from _written(slots.TAKE_UNGUARDED, sheets.taken)
-    yield from _written(slots.GIVE_UP_QUANTITIES, sheets.quantities_given_up)
-    yield from _written(slots.TAKE_QUANTITIES, sheets.quantities)
-    yield from _written(slots.ADD_COUNTERS, sheets.new_counters)
+    yield from _written(
+        bulk.END.of(sheets.ended, now=now),
+        bulk.LET_GO.of(sheets.let_go),
+        slots.GIVE_UP.of(sheets.given_up),
+        slots.GIVE_UP_QUANTITIES.of(sheets.quantities_given_up),
+        slots.ADD_COUNTERS.of(sheets.new_counters),
+    )
     counts = [(*spot, more) for spot, more in sorted(sheets.counts.items()) if more]
-    yield from _written(slots.COUNT, counts)
-    yield from _written(RECORD, sheets.logs)
-    yield from _written(RECORD_ORIGIN, sheets.origins)
-    yield from _publish(desk, guards)
+    taken = sorted(sheets.taken)
+    yield from _written(
+        bulk.ADD.of(sheets.holds, now=now),
+        bulk.ADD_ITEMS.of(sheets.items),
+        bulk.ADD_LINES.of(sheets.lines),
+        slots.TAKE.of(taken, now=now) if guards.stands("pk") else slots.TAKE_UNGUARDED.of(taken),
+        slots.TAKE_QUANTITIES.of(sheets.quantities),
+        slots.COUNT.of(counts),
+        RECORD.of(sheets.logs),
+        RECORD_ORIGIN.of(sheets.origins),
+        *_published(desk, guards),
+    )
 
 
-def _publish(desk: Desk, guards: Guards) -> Program[None]:
+def _published(desk: Desk, guards: Guards) -> tuple[Ask, Ask]:
     """One change an inventory, with the next `seq`; the facts carry it too."""
     now, sheets = desk.now, desk.sheets
     seq_of = {inventory_id: desk.sales[inventory_id].seq + 1 for inventory_id in sheets.states}
@@ -170,11 +172,16 @@ def _publish(desk: Desk, guards: Guards) -> Program[None]:
         )
         for inventory_id, fact in sheets.facts
     ]
-    yield from _written(outbox.PUBLISH, rows)
     turns = [(inventory_id, desk.sales[inventory_id].seq) for inventory_id in sorted(seq_of)]
-    yield from _written(slots.NEXT_SEQ if guards.stands("seq") else slots.NEXT_SEQ_UNGUARDED, turns, now=now)
+    next_seq = slots.NEXT_SEQ if guards.stands("seq") else slots.NEXT_SEQ_UNGUARDED
+    return outbox.PUBLISH.of(rows), next_seq.of(turns, now=now)
 
 
-def _written(statement: Statement, rows: Sequence[tuple[Any, ...]], **values: Any) -> Program[None]:  # noqa: ANN401 - by their kinds
-    if rows and (yield statement.of(rows, **values)) != len(rows):
-        raise Undecided(statement.postgresql)
+def _written(*asks: Ask) -> Program[None]:
+    """Those of them that have rows, in one trip."""
+    meant = tuple(ask for ask in asks if ask.rows)
+    if not meant:
+        return
+    for ask, touched in zip(meant, (yield Bundle(meant)), strict=True):
+        if touched != len(ask.rows):
+            raise Undecided(ask.statement.postgresql)

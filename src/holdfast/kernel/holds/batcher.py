@@ -153,24 +153,30 @@ class Batcher:
             self._free.append(writer)
 
     def _next(self) -> list[_Waiting]:
-        """Those who wait, in their order; the rest of an inventory where one meets himself, or that another writes."""
+        """Those who wait, in their order; the rest of an inventory where one meets himself, or that another writes.
+
+        Where many wait and another writer is at rest, the inventories are shared with it.
+        """
         batch: list[_Waiting] = []
         met: set[Hashable] = set()
         later: list[_Waiting] = []
+        ours: set[UUID] = set()
         passed = set(self._busy)
         is_shared = self._settling + 1 < self._many and len(self._queue) >= SHARED_MIN
-        most = min(self.batch_max, (len(self._queue) + 1) // 2 if is_shared else self.batch_max)
-        while self._queue and len(batch) < most:
+        share = (len(self._queue) + 1) // 2 if is_shared else self.batch_max
+        while self._queue and len(batch) < self.batch_max:
             waiting = self._queue.popleft()
             inventory_id = waiting.request.inventory_id
             if waiting.answer.done():
                 continue  # nobody listens any more
             marks = set(_marks(waiting.request))
-            if inventory_id in passed or marks & met:
+            is_theirs = len(batch) >= share and inventory_id not in ours
+            if is_theirs or inventory_id in passed or marks & met:
                 passed.add(inventory_id)
                 later.append(waiting)
             else:
                 batch.append(waiting)
+                ours.add(inventory_id)
                 met |= marks
         self._queue.extendleft(reversed(later))
         return batch

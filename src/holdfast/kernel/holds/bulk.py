@@ -74,32 +74,31 @@ LET_GO = Statement(
     rows={"inventory_id": "id", "id": "id"},
 )
 
-ADD = Insert(
-    "holds",
-    {
+#: What belongs to the inventory is taken from there: the turn has told that it is of the version it was priced by.
+ADD = Statement(
+    "INSERT INTO holds (inventory_id, id, product, provider_id, owner_id, placed_by, channel, state, key, digest, "
+    "live_owner, first_claimed_at, placed_at, expires_at, starts_at, ends_at, sold_starts_at, zone, terms, "
+    "description, currency, total) "
+    "SELECT r.inventory_id, r.id, i.product, i.provider_id, r.owner_id, r.placed_by, r.channel, 'active', r.key, "
+    "r.digest, r.live_owner, r.first_claimed_at, {now}, r.expires_at, r.starts_at, r.ends_at, r.starts_at, i.zone, "
+    "i.terms, r.description, i.currency, r.total FROM {rows} JOIN inventories AS i ON i.id = r.inventory_id",
+    rows={
         "inventory_id": "id",
         "id": "id",
-        "product": "text",
-        "provider_id": "id",
         "owner_id": "id",
         "placed_by": "id",
         "channel": "text",
-        "state": "text",
         "key": "text",
         "digest": "text",
         "live_owner": "id",
         "first_claimed_at": "moment",
-        "placed_at": "moment",
         "expires_at": "moment",
         "starts_at": "moment",
         "ends_at": "moment",
-        "sold_starts_at": "moment",
-        "zone": "text",
-        "terms": "json",
         "description": "json",
-        "currency": "text",
         "total": "bigint",
     },
+    values={"now": "moment"},
 )
 
 ADD_ITEMS = Insert(

@@ -10,7 +10,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -30,7 +29,7 @@ from holdfast.kernel.holds.values import (
     Item,
     WantedItem,
 )
-from holdfast.kernel.inventory import Clocks, SlotState, Terms
+from holdfast.kernel.inventory import Clocks, SlotState
 from holdfast.kit.bulk import as_json
 from holdfast.kit.errors import Error
 from holdfast.kit.idempotency import KeyReused
@@ -273,25 +272,17 @@ class Desk:
             (
                 hold.inventory_id,
                 hold.id,
-                hold.product,
-                hold.provider_id,
                 hold.owner_id,
                 hold.placed_by,
                 hold.channel,
-                hold.state,
                 request.key if self.has_keys else str(hold.id),
                 wish.digest,
                 wish.owner_id if inventory.limits.second_hold != "allow" else None,
                 hold.first_claimed_at,
-                hold.placed_at,
                 hold.expires_at,
                 hold.starts_at,
                 hold.ends_at,
-                hold.sold_starts_at,
-                hold.zone,
-                _terms(inventory.terms),
                 as_json(wish.description),
-                hold.currency,
                 hold.total,
             )
         )
@@ -399,8 +390,3 @@ def _held(request: Place, first_claimed_at: datetime, placed_at: datetime, until
 
 def _slots_as_json(slots: tuple[int, ...]) -> str:
     return str([*slots]) if slots else "[]"
-
-
-@lru_cache(maxsize=1_000)
-def _terms(terms: Terms) -> str:
-    return as_json(terms.to_json())
