@@ -69,11 +69,7 @@ def _read_holds(desk: Desk, requests: Sequence[Request]) -> Program[None]:
         keys = [(each.inventory_id, each.wish.placed_by, each.key) for each in places]
         for row in (yield bulk.BY_KEY.of(keys)):
             desk.by_key[row.inventory_id, row.placed_by, row.key] = row
-    owners = {(each.inventory_id, each.wish.owner_id) for each in places if each.wish.owner_id is not None}
-    if owners:
-        since = desk.now - desk.clocks.scaled(rules.CHAIN_LOOKED_BACK)
-        for row in (yield bulk.OF_OWNERS.of(list(owners), since=since)):
-            desk.of_owner[row.inventory_id, row.owner_id].append(row)
+    yield from _read_owners(desk, [each for each in places if each.wish.owner_id is not None])
     named = [(each.inventory_id, each.hold_id) for each in requests if not isinstance(each, Place)]
     if named:
         desk.by_id = {row.id: row for row in (yield bulk.BY_ID.of(named))}
@@ -82,6 +78,22 @@ def _read_holds(desk: Desk, requests: Sequence[Request]) -> Program[None]:
     if may_end:
         for row in (yield bulk.ITEMS_OF.of(list(may_end))):
             desk.add_item(row)
+
+
+def _read_owners(desk: Desk, places: Sequence[Place]) -> Program[None]:
+    """What stands for the owners; and all they held, of those who may have held for as long as anybody may."""
+    if not places:
+        return
+    since = desk.now - desk.clocks.scaled(rules.CHAIN_LOOKED_BACK)
+    until = desk.now - desk.clocks.scaled(min(each.inventory.limits.chain_seconds for each in places))
+    owners = {(each.inventory_id, each.wish.owner_id) for each in places}
+    found = yield bulk.STANDING.of(list(owners), since=since, until=until)
+    of_old = {(row.inventory_id, row.owner_id) for row in found if row.first_claimed_at <= until}
+    if of_old:
+        found = [row for row in found if (row.inventory_id, row.owner_id) not in of_old]
+        found += yield bulk.OF_OWNERS.of(list(of_old), since=since)
+    for row in found:
+        desk.of_owner[row.inventory_id, row.owner_id].append(row)
 
 
 def _read_slots(desk: Desk, requests: Sequence[Request]) -> Program[None]:

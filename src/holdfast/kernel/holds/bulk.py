@@ -28,6 +28,17 @@ BY_KEY = Statement(
     returns=_FOUND,
 )
 
+#: What stands for an owner here, and any that he held unpaid so long ago that a chain may have run long enough: where
+#: there is none, no chain has.
+STANDING = Statement(
+    f"SELECT {_COLUMNS} FROM {{rows}} JOIN holds ON holds.owner_id = r.owner_id "  # noqa: S608 - names of ours
+    "AND holds.inventory_id = r.inventory_id WHERE holds.live_owner IS NOT NULL "
+    "OR (holds.paid_at IS NULL AND holds.expires_at > {since} AND holds.first_claimed_at <= {until})",
+    rows={"inventory_id": "id", "owner_id": "id"},
+    values={"since": "moment", "until": "moment"},
+    returns=_FOUND,
+)
+
 #: What stands for an owner here, and what was held unpaid as far back as a chain is looked for.
 OF_OWNERS = Statement(
     f"SELECT {_COLUMNS} FROM {{rows}} JOIN holds ON holds.owner_id = r.owner_id "  # noqa: S608 - names of ours
