@@ -22,6 +22,7 @@ from typing import Any
 import asyncpg
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import CompiledCacheType
 
 from holdfast.kit import migrate
 from holdfast.kit.db import Database
@@ -133,7 +134,7 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     elif request.param == "sqlite":
         yield _cloned_file(request.getfixturevalue("_sqlite_template"), request.getfixturevalue("tmp_path"))
     else:
-        with _cloned_database(request.getfixturevalue("postgres_url")) as url:
+        with cloned_database(request.getfixturevalue("postgres_url")) as url:
             yield url
 
 
@@ -153,7 +154,7 @@ def postgres_url(run_folder: Path) -> str:
 
 @pytest.fixture(scope="session")
 def _postgresql_of_worker(postgres_url: str) -> Iterator[str]:
-    with _cloned_database(postgres_url) as url:
+    with cloned_database(postgres_url) as url:
         yield url
 
 
@@ -186,20 +187,42 @@ def _cloned_file(template: Path, folder: Path) -> str:
 
 
 @contextmanager
-def _cloned_database(server_url: str) -> Iterator[str]:
+def cloned_database(server_url: str, *, template: str = _MIGRATED) -> Iterator[str]:
+    """A database like that one, to which nobody may be connected; gone afterwards."""
     name = f"test_{uuid.uuid4().hex}"
     url = _named(server_url, name)
-    if _FOREIGN_SERVER:  # not every engine that speaks PostgreSQL's protocol can clone
+    if _FOREIGN_SERVER and template == _MIGRATED:  # not every engine that speaks PostgreSQL's protocol can clone
         asyncio.run(_execute(server_url, f"CREATE DATABASE {name}"))
         asyncio.run(migrate.upgrade(url))
     else:
-        asyncio.run(_execute(server_url, f"CREATE DATABASE {name} TEMPLATE {_MIGRATED}"))
+        asyncio.run(_execute(server_url, f"CREATE DATABASE {name} TEMPLATE {template}"))
     yield url
     asyncio.run(_execute(server_url, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 def _named(server_url: str, name: str) -> str:
     return sa.make_url(server_url).set(database=name).render_as_string(hide_password=False)
+
+
+# Each test opens an engine of its own, which would compile anew what thousands have compiled before: a third of a run.
+
+
+class _Compiled(dict[Any, Any]):
+    """Compiled statements by the kind of their dialect, whichever engine asks."""
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        return super().get((type(key[0]), *key[1:]), default)
+
+    def __setitem__(self, key: Any, compiled: Any) -> None:
+        super().__setitem__((type(key[0]), *key[1:]), compiled)
+
+
+_compiled: CompiledCacheType = _Compiled()
+
+
+@sa.event.listens_for(sa.Engine, "engine_connect")
+def _share_compiled(connection: sa.Connection) -> None:
+    connection.execution_options(compiled_cache=_compiled)
 
 
 async def _execute(url: str, statement: str) -> None:

@@ -1,7 +1,10 @@
 """Each line of the safety contract is broken by hand once, and `holdfast check` names the breach."""
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+import asyncio
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -15,12 +18,14 @@ from holdfast.kernel.checkout import tasks
 from holdfast.kernel.holds import Hold
 from holdfast.kernel.inventory import turn
 from holdfast.kernel.notifications.models import notifications
+from holdfast.kit import clock
 from holdfast.kit.checks import Breach
 from holdfast.kit.db import Database, Moment
 from holdfast.kit.ids import new_id
 from holdfast.kit.money import Money
 from tests import builders, builders_identity
 from tests.builders import Time
+from tests.conftest import cloned_database
 from tests.toy_product import Room
 
 pytestmark = pytest.mark.alone
@@ -39,7 +44,6 @@ class World:
     pending: Booking
     sold: Booking
     sold_standing: Booking
-    made_again: list[str] = field(default_factory=list)
 
     async def plant(self, statement: str, **values: object) -> int:
         """Do what no verb of ours does, with triggers, foreign keys and constraints out of the way."""
@@ -77,12 +81,52 @@ class World:
         return {(breach.line, breach.name) for breach in await self.found()}
 
 
+#: What this process has made, by dialect.
+_made: dict[str, World] = {}
+
+
+@pytest.fixture(scope="session")
+def made_on_sqlite(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = Path(shutil.copy(_sqlite_template, tmp_path_factory.mktemp("healthy") / "healthy.sqlite3"))
+    _made["sqlite"] = asyncio.run(make(f"sqlite:///{file}"))
+    return file
+
+
+@pytest.fixture(scope="session")
+def made_on_postgresql(postgres_url: str) -> Iterator[str]:
+    with cloned_database(postgres_url) as url:
+        _made["postgresql"] = asyncio.run(make(url))
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A copy, for one test, of a database that is made once: its making takes longer than what is done to it."""
+    made = request.getfixturevalue(f"made_on_{request.param}")
+    if request.param == "sqlite":
+        yield f"sqlite:///{shutil.copy(made, tmp_path)}"
+        return
+    template = sa.make_url(made).database
+    assert template is not None
+    with cloned_database(request.getfixturevalue("postgres_url"), template=template) as url:
+        yield url
+
+
 @pytest.fixture
-async def world(database: Database) -> AsyncIterator[World]:
-    async with builders.standing_clock(database) as time:
+async def world(database: Database) -> World:
+    made = _made[database.dialect]
+    return replace(made, database=database, time=Time(database, made.time.now))
+
+
+async def make(url: str) -> World:
+    """Its clock stands."""
+    async with Database(url, pool_size=2, test_clock=True) as database:
+        async with database.reader() as db:
+            time = Time(database, (await clock.moment(db)).replace(microsecond=0))
+        await time.to(time.now)
         chairs = await builders.room(database)
         standing = await builders.room(database, shape="standing")
-        yield World(
+        return World(
             database,
             time,
             chairs,
