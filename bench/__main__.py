@@ -1,4 +1,4 @@
-"""Measure: `./run bench [--quick] [--row NAME …] [--json FILE] [--write-docs]`; docs/performance.md tells what and how.
+"""Measure: `./run bench [--quick] [--row NAME …] [--json FILE] [--write-docs [FILE …]]`; see docs/performance.md.
 
 Exit code 0: every row that was asked for is as it must be and nothing was sold twice; 1: not so; 2: asked wrongly.
 """
@@ -25,11 +25,21 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--list", action="store_true", help="the names of the rows, and what they compare")
     parser.add_argument("--processes", type=int, default=1, help="server processes of ours (rows are for 1)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write [{row, ours, theirs, ratio, must, aim, ok}]")
-    parser.add_argument("--write-docs", action="store_true", help="put table and plots into docs/performance.md")
+    parser.add_argument(
+        "--write-docs",
+        nargs="*",
+        type=Path,
+        metavar="FILE",
+        help="put table and plots into docs/performance.md; with files of --json: of those runs, and measure nothing",
+    )
     parser.add_argument(
         "--profile", type=Path, metavar="FOLDER", help="let cProfile watch our server, and tell its top"
     )
     asked = parser.parse_args(words)
+    if asked.write_docs:
+        runs = [json.loads(file.read_text(encoding="utf-8")) for file in asked.write_docs]
+        report.write_docs(report.put_together(runs, ROWS))
+        return 0
     known = {row.name: row for row in ROWS}
     if asked.list:
         for row in ROWS:
@@ -45,10 +55,11 @@ def main(words: list[str] | None = None) -> int:
     if asked.profile is not None:
         report.show_profiles(asked.profile)
     report.show(outcomes, scale=scale)
+    told = report.values(outcomes, scale=scale)
     if asked.json is not None:
-        asked.json.write_text(json.dumps(report.values(outcomes), indent=2) + "\n", encoding="utf-8")
-    if asked.write_docs:
-        report.write_docs(outcomes, scale=scale)
+        asked.json.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    if asked.write_docs is not None:
+        report.write_docs(report.put_together([told], ROWS))
     return 0 if all(row.holds(outcome) for row, outcome in outcomes) else 1
 
 
@@ -69,6 +80,7 @@ def run(rows: list[Row], *, scale: str, processes: int, profiles: Path | None) -
                 outcome.lines.append(f"took {time.monotonic() - began:.0f} s")
                 outcomes.append((row, outcome))
                 bar.done(row, outcome)
+                bench.end_unshared()
             if (breaches := bench.checked_all()) and outcomes:
                 outcomes[-1][1].wrong += breaches
                 bar.done(*outcomes[-1])

@@ -7,6 +7,7 @@ import pstats
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,17 @@ ROOT = Path(__file__).resolve().parents[1]
 _NOTHING = "-"
 PAGE = ROOT / "docs" / "performance.md"
 _BEGIN, _END = "<!-- figures begin: written by ./run bench --write-docs -->", "<!-- figures end -->"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A row that was measured, with where and when."""
+
+    row: Row
+    outcome: Outcome
+    scale: str
+    machine: str
+    at: datetime
 
 
 class Bar:
@@ -108,8 +120,9 @@ def show_profiles(folder: Path) -> None:
         pstats.Stats(str(seen), stream=sys.stdout).sort_stats("tottime").print_stats(40)
 
 
-def values(outcomes: Sequence[tuple[Row, Outcome]]) -> list[dict[str, Any]]:
-    """For programs."""
+def values(outcomes: Sequence[tuple[Row, Outcome]], *, scale: str) -> list[dict[str, Any]]:
+    """For programs, and for `put_together`."""
+    about = {"scale": scale, "machine": _machine(), "at": datetime.now(UTC).isoformat(timespec="seconds")}
     return [
         {
             "row": row.name,
@@ -119,38 +132,94 @@ def values(outcomes: Sequence[tuple[Row, Outcome]]) -> list[dict[str, Any]]:
             "must": row.must,
             "aim": row.aim,
             "ok": row.holds(outcome),
+            "lines": outcome.lines,
+            "wrong": outcome.wrong,
+            "series": outcome.series,
+            "skipped": outcome.skipped,
+            **about,
         }
         for row, outcome in outcomes
     ]
 
 
-def write_docs(outcomes: Sequence[tuple[Row, Outcome]], *, scale: str, page: Path = PAGE) -> None:
-    """Put the run into the page, between its two marks, and the plots beside it."""
-    lines = [_BEGIN, "", f"{_machine()}. {datetime.now(UTC):%d %B %Y}, scale: {scale}.", ""]
+def put_together(runs: Sequence[list[dict[str, Any]]], rows: Sequence[Row]) -> list[Told]:
+    """What several runs told: of a row measured more than once the last, in the order of the rows."""
+    last = {told["row"]: told for run in runs for told in run}
+    return [
+        Told(
+            row,
+            Outcome(
+                ours=told["ours"],
+                theirs=told["theirs"],
+                ratio=told["ratio"],
+                lines=told["lines"],
+                wrong=told["wrong"],
+                series={name: [(x, y) for x, y in points] for name, points in told["series"].items()},
+                skipped=told["skipped"],
+            ),
+            scale=told["scale"],
+            machine=told["machine"],
+            at=datetime.fromisoformat(told["at"]),
+        )
+        for row in rows
+        if (told := last.get(row.name)) is not None
+    ]
+
+
+def write_docs(told: Sequence[Told], *, page: Path = PAGE) -> None:
+    """Put what was told into the page, between its two marks, and the plots beside it."""
+    lines = [_BEGIN, "", *_where(told), ""]
     lines += [
         "| row | what | ours | theirs | unit | ratio | must | aim | |",
         "|---|---|---:|---:|---|---:|---:|---:|---|",
     ]
-    for row, outcome in outcomes:
-        cell = cells_of(row, outcome)
+    for each in told:
+        cell = cells_of(each.row, each.outcome)
         names = ("row", "what", "ours", "theirs", "unit", "ratio", "must", "aim", "ok")
         lines.append("| " + " | ".join(cell[name] for name in names) + " |")
-    lines += ["", "What each run said:", ""]
-    for row, outcome in outcomes:
-        told = [*outcome.lines, *(f"WRONG: {line}" for line in outcome.wrong)]
-        lines += [f"- **{row.name}**", *(f"  - {line}" for line in told)]
     pictures = page.with_suffix("")
     pictures.mkdir(exist_ok=True)
-    for row, outcome in outcomes:
-        if outcome.series:
-            picture = pictures / f"{row.name}.svg"
-            picture.write_text(plots.lines(row.what, outcome.series, unit=row.unit), encoding="utf-8")
-            lines += ["", f"![{row.what}]({pictures.name}/{picture.name})"]
-    lines += ["", _END]
+
+    def show_picture(name: str, title: str, drawn: str) -> None:
+        (pictures / f"{name}.svg").write_text(drawn, encoding="utf-8")
+        lines.extend(["", f"![{title}]({pictures.name}/{name}.svg)"])
+
+    if bars := [bar for each in told if (bar := _bar(each)) is not None]:
+        title = "Each row against what it must be (1) and aims at (the mark); further right is better"
+        show_picture("ratios", title, plots.bars(title, bars))
+    for each in told:
+        if each.outcome.series:
+            drawn = plots.lines(each.row.what, each.outcome.series, unit=each.row.unit)
+            show_picture(each.row.name, each.row.what, drawn)
+    lines += ["", "<details><summary>What each run said</summary>", ""]
+    for each in told:
+        said_of_it = [*each.outcome.lines, *(f"WRONG: {line}" for line in each.outcome.wrong)]
+        lines += [f"- **{each.row.name}**", *(f"  - {line}" for line in said_of_it)]
+    lines += ["", "</details>", "", _END]
     text = page.read_text(encoding="utf-8")
     pattern = re.compile(f"{re.escape(_BEGIN)}.*{re.escape(_END)}", re.DOTALL)
     assert pattern.search(text), f"{page} has no place for the figures"
     page.write_text(pattern.sub(lambda _: "\n".join(lines), text), encoding="utf-8")
+
+
+def _where(told: Sequence[Told]) -> list[str]:
+    """Where and when it was measured; more than once where runs were put together."""
+    found: dict[str, list[str]] = {}
+    for each in told:
+        found.setdefault(f"{each.machine}. {each.at:%d %B %Y}, scale: {each.scale}.", []).append(each.row.name)
+    if len(found) <= 1:
+        return list(found)
+    return [f"- {about} Rows: {', '.join(names)}." for about, names in found.items()]
+
+
+def _bar(told: Told) -> plots.Bar | None:
+    """A row in shares of what it must be, from above where less is better."""
+    row, outcome = told.row, told.outcome
+    value = outcome.ratio if row.compares == "ratio" else outcome.ours
+    if row.must is None or not value or outcome.skipped is not None:
+        return None
+    share, aim = value / row.must, (row.aim or row.must) / row.must
+    return plots.Bar(row.name, *((1 / share, 1 / aim) if row.is_most else (share, aim)), is_met=row.holds(outcome))
 
 
 def _verdict(row: Row, outcome: Outcome) -> str:

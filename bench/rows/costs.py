@@ -1,12 +1,17 @@
 """What the turn costs, and how cost grows; these rows only tell."""
 
 import dataclasses
+import json
+import subprocess
+import sys
 
 from bench.ground import CONFLICT, CREATED, Bench, Outcome, Row, line, reserve, wrong_of
 from bench.history import History
 from bench.measure import Measured
-from bench.rows.holds import Hot, PeerSpread, Spread
+from bench.rows.holds import Hot, Spread
 from bench.rows.reads import states
+from bench.site import ROOT
+from bench.world import allowing_more
 from holdfast.kit import guards
 
 #: How else the turn could be taken, by the guard that is left out for it; those that there are not are not measured.
@@ -39,21 +44,57 @@ def turn(bench: Bench) -> Outcome:
 
 
 def idle(bench: Bench) -> Outcome:
-    """One client alone, in milliseconds a hold."""
+    """One client alone, in milliseconds a hold: through the batch, and by a transaction of its own."""
     alone = dataclasses.replace(bench.scale, clients=1)
     kept, bench.scale = bench.scale, alone
     try:
-        ours, theirs = Spread(bench, bench.ours()), PeerSpread(bench, bench.orm())
+        ours, plain = Spread(bench, bench.ours()), Spread(bench, bench.plain())  # on the same database
         ours.warm()
-        one, other = bench.in_turns(ours, theirs)
+        plain.warm()
+        one, other = bench.in_turns(ours, plain)
     finally:
         bench.scale = kept
     return Outcome(
         ours=one.p50,
         theirs=other.p50,
         ratio=one.p50 / max(other.p50, 1e-9),
-        lines=[line("ours", one), line("ORM peer", other)],
-        wrong=[*wrong_of("ours", one), *wrong_of("ORM peer", other)],
+        lines=[line("batch", one), line("plain path", other)],
+        wrong=[*wrong_of("batch", one), *wrong_of("plain path", other), *bench.oversold()],
+    )
+
+
+def counter(bench: Bench) -> Outcome:
+    """Everybody takes one of the same counter: in batches, and a transaction each; the kernel alone, without HTTP."""
+    wrong: list[str] = []
+
+    def side(way: str) -> Measured:
+        url, scale = bench.site.migrated("counter"), bench.scale
+        words = [url, way, str(scale.clients), str(scale.seconds), str(scale.hot)]
+        before = bench.site.postgres_processor
+        done = subprocess.run(
+            [sys.executable, "-m", "bench.counting", *words], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        told = json.loads(done.stdout)
+        postgres = bench.site.postgres_processor - before
+        if not told["placed"] == told["taken"] <= scale.hot:
+            wrong.append(f"{way}: {told['placed']} were placed, {told['taken']} are taken of {scale.hot}")
+        return Measured(
+            rate=told["rate"],
+            p50=told["p50"],
+            p99=told["p99"],
+            python=told["processor"] * 1_000_000 / told["count"],
+            postgres=postgres * 1_000_000 / told["placed"],
+            count=told["count"],
+        )
+
+    one, other = bench.in_turns(lambda: side("batch"), lambda: side("plain"))
+    return Outcome(
+        ours=one.rate,
+        theirs=other.rate,
+        ratio=one.rate / max(other.rate, 1e-9),
+        lines=[line("batch", one), line("plain path", other)],
+        wrong=[*wrong, *bench.oversold("counter")],
     )
 
 
@@ -79,11 +120,10 @@ def occurrences(bench: Bench) -> Outcome:
 def places(bench: Bench) -> Outcome:
     """Ever larger maps: holds of one, and its states."""
     holds, reads, lines, wrong = [], [], [], []
-    callers = bench.callers()
-    for count in (50, 500, 5_000, bench.scale.hot):
-        schedules = bench.wait(
-            bench.world().schedules(max(20_000 // count, 1) if bench.scale.is_full else 5, places=count)
-        )
+    callers, world = bench.callers(), bench.world()
+    for count in sorted({50, 500, 5_000, bench.scale.hot}):
+        many = max((20_000 if bench.scale.is_full else 3_000) // count, 1)
+        schedules = bench.wait(world.schedules(many, places=count, limits=allowing_more()))
         requests = bench.shuffled(
             [
                 reserve(callers[(at * 37 + number) % len(callers)], schedule, [at])
@@ -136,7 +176,8 @@ def processes(bench: Bench) -> Outcome:
 
 
 ROWS = (
-    Row("idle", "one client alone, against the ORM peer's one: ms a hold", "ms", None, None, idle),
+    Row("idle", "one client alone, against the plain path: p50 of a hold", "ms", 1.0, 0.9, idle, is_most=True),
+    Row("counter", "one counter of 50,000, against the plain path; no HTTP", "holds/s", None, None, counter),
     Row("turn", "the turn, against none: spread and hot, one and two processes", "holds/s", None, None, turn),
     Row("grow-occurrences", "how the rate changes with the number of schedules", "holds/s", None, None, occurrences),
     Row("grow-places", "how rates change with the size of a map", "/s", None, None, places),

@@ -11,6 +11,10 @@ from holdfast.app.settings import KNOWN_SANDBOX_SECRET
 
 #: More than either side can play in a measurement, by client.
 _A_SECOND = 40
+#: Before it is measured: gateways are connected to, and schedules looked at for the first time.
+_WARM_SECONDS = 2.0
+#: In less, only the beginnings of journeys are seen.
+_SECONDS_MIN = 3.0
 
 
 @dataclass
@@ -22,7 +26,8 @@ class Ours:
         bench = self.bench
         world, clients = bench.world(), bench.scale.clients
         callers = bench.callers(max(bench.scale.callers, clients * 2))
-        each = int((bench.scale.seconds + 1) * _A_SECOND)
+        seconds = max(bench.scale.seconds, _SECONDS_MIN)
+        each = int((seconds + _WARM_SECONDS) * _A_SECOND)
         places = 48
         wanted = -(-each * clients // places)
         schedules = bench.wait(world.schedules(wanted))
@@ -35,7 +40,9 @@ class Ours:
             holds[client].append(reserve(caller, schedule, [place]))
             tokens[client].append(caller.token)
         given = Journeys(holds, tokens, KNOWN_SANDBOX_SECRET)
-        job = bench.job(self.server, script="our_journey", given=given)
+        looks = [reserve(callers[-1 - number % 7], schedule, [places]) for number, schedule in enumerate(schedules)]
+        bench.under_load(self.server, bench.job(self.server, looks, seconds=120.0, warm=0.0), good=[201])
+        job = bench.job(self.server, script="our_journey", given=given, seconds=seconds, warm=_WARM_SECONDS)
         return bench.under_load(self.server, job, good=[200, 201])
 
 
@@ -47,7 +54,8 @@ class Theirs:
     def __call__(self) -> Measured:
         bench, clients = self.bench, self.bench.scale.clients
         callers = bench.peer_callers()
-        each = int((bench.scale.seconds + 1) * _A_SECOND / 4)
+        seconds = max(bench.scale.seconds, _SECONDS_MIN)
+        each = int((seconds + _WARM_SECONDS) * _A_SECOND / 4)
         labels = [f"{row}{letter}" for row in range(1, 13) for letter in "ABCD"]
         wanted = -(-each * clients // len(labels))
         made = bench.wait(orm_world.occurrences(bench.peer_database(), wanted, seats=labels))
@@ -59,7 +67,7 @@ class Theirs:
             holds[number % clients].append(peer_reserve(caller, occurrence, [label]))
             tokens[number % clients].append(caller.token)
         given = Journeys(holds, tokens, "")
-        job = bench.job(self.server, script="peer_journey", given=given)
+        job = bench.job(self.server, script="peer_journey", given=given, seconds=seconds, warm=_WARM_SECONDS)
         return bench.under_load(self.server, job, good=[200, 201])
 
 

@@ -14,6 +14,10 @@ _UNAVAILABLE = 503
 _CHURNED = 400
 _HELD_SECONDS = 1
 _SOON_MS = 100.0
+#: Until queues are as long as they become.
+_FILLING_SECONDS = 2.0
+#: More than wait in the queue of a process and for its answers: else nobody is ever refused.
+_CONNECTIONS = 1_500
 
 
 def large(bench: Bench) -> Outcome:
@@ -101,9 +105,10 @@ def overload(bench: Bench) -> Outcome:
     spread.warm()
     peak = spread.measured()
     rate = 2 * peak.rate
-    requests = spread.requests(int(rate * (bench.scale.seconds + 1)))
-    clients = min(2_000, max(int(rate / 4), bench.scale.clients))
-    result = load.run(bench.job(spread.server, requests, rate=rate, clients=clients))
+    requests = spread.requests(int(rate * (bench.scale.seconds + _FILLING_SECONDS + 1)))
+    spread.look_at_all()
+    clients = _CONNECTIONS if bench.scale.clients > 8 else bench.scale.clients
+    result = load.run(bench.job(spread.server, requests, rate=rate, clients=clients, warm=_FILLING_SECONDS))
     kept = result.rate(CREATED)
     refused, late = result.count(_UNAVAILABLE), result.percentile(0.99, _UNAVAILABLE)
     wrong = [f"answered {status}: {many}" for status, many in result.unexpected(CREATED, _UNAVAILABLE).items()]

@@ -67,15 +67,24 @@ class OnSqlite:
             world = World(bench.site.settings(self.url))
             callers = bench.wait(world.callers(bench.scale.callers))
             rounds = int(max(2, bench.scale.rounds * (bench.scale.seconds + 1) * 9_000 / (bench.scale.spread * 24)))
+            looks = []
             for _ in range(rounds if bench.scale.is_full else 2):
                 schedules = bench.wait(world.schedules(bench.scale.spread))
-                for turn in range(len(schedules[0].numbers) // PLACES_A_HOLD):
+                rounds_of_one = len(schedules[0].numbers) // PLACES_A_HOLD - 1
+                looks += [
+                    reserve(callers[number % len(callers)], schedule, [rounds_of_one * PLACES_A_HOLD])
+                    for number, schedule in enumerate(schedules)
+                ]
+                for turn in range(1, rounds_of_one):  # 0 would be by who has looked
                     places = range(turn * PLACES_A_HOLD, (turn + 1) * PLACES_A_HOLD)
                     self._left += [
                         reserve(callers[(number + turn * 37) % len(callers)], schedules[number], places)
                         for number in bench.shuffled(range(len(schedules)))
                     ]
             bench.wait(world.close())
+            bench.under_load(
+                self.server, bench.job(self.server, looks, seconds=300.0, warm=0.0, clients=8), good=[CREATED]
+            )
         share = max(len(self._left) // max(bench.scale.rounds, 1), 1)
         some, self._left = self._left[:share], self._left[share:]
         return bench.under_load(self.server, bench.job(self.server, some), good=[CREATED])

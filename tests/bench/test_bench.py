@@ -24,7 +24,7 @@ def test_a_row_is_measured_on_both_sides_and_told(tmp_path: Path) -> None:
 
     assert done.returncode in {0, 1}, done.stderr  # whether it is fast enough is not this test's to say
     (row,) = json.loads(told.read_text())
-    assert list(row) == ["row", "ours", "theirs", "ratio", "must", "aim", "ok"]
+    assert {"row", "ours", "theirs", "ratio", "must", "aim", "ok"} <= set(row)
     assert row["row"] == "holds-spread"
     assert row["ours"] > 0, done.stderr
     assert row["theirs"] > 0, done.stderr

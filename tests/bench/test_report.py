@@ -45,9 +45,10 @@ def test_a_row_is_as_it_must_be_or_says_how_not(row: Row, outcome: Outcome, ok: 
 
 
 def test_programs_are_told_a_list_of_rows() -> None:
-    told = json.loads(json.dumps(report.values([(FASTER, Outcome(30, 10, 3.0)), (SMALL, Outcome(149))])))
+    told = json.loads(json.dumps(report.values([(FASTER, Outcome(30, 10, 3.0)), (SMALL, Outcome(149))], scale="quick")))
 
-    assert told == [
+    names = ("row", "ours", "theirs", "ratio", "must", "aim", "ok")
+    assert [{name: each[name] for name in names} for each in told] == [
         {"row": "faster", "ours": 30, "theirs": 10, "ratio": 3.0, "must": 2.0, "aim": 3.0, "ok": True},
         {"row": "small", "ours": 149, "theirs": None, "ratio": None, "must": 200, "aim": 150, "ok": True},
     ]
@@ -59,7 +60,8 @@ def test_a_run_is_put_into_the_page_between_its_marks(tmp_path: Path, monkeypatc
     outcome = Outcome(30, 10, 3.0, lines=["ours: 30/s"], series={"one": [(1, 10.0), (100, 30.0)]})
 
     for _ in range(2):  # again, it takes the place of the run before
-        report.write_docs([(FASTER, outcome)], scale="quick", page=page)
+        run = json.loads(json.dumps(report.values([(FASTER, outcome)], scale="quick")))
+        report.write_docs(report.put_together([run], [FASTER]), page=page)
 
     written = page.read_text(encoding="utf-8")
     assert written.count("| faster |") == 1
@@ -69,6 +71,32 @@ def test_a_run_is_put_into_the_page_between_its_marks(tmp_path: Path, monkeypatc
         == FILE.read_text(encoding="utf-8").partition("<!-- figures begin")[0]
     )
     ET.parse(tmp_path / "performance" / "faster.svg")
+    drawn = ET.parse(tmp_path / "performance" / "ratios.svg")
+    assert {"faster", "must"} <= {"".join(each.itertext()) for each in drawn.iter()}
+
+
+def test_of_several_runs_the_last_word_on_each_row_is_kept_with_where_it_was_measured(tmp_path: Path) -> None:
+    page = tmp_path / "performance.md"
+    page.write_text(FILE.read_text(encoding="utf-8"), encoding="utf-8")
+    first = report.values([(FASTER, Outcome(30, 10, 3.0)), (SMALL, Outcome(149))], scale="full")
+    then = report.values([(FASTER, Outcome(50, 10, 5.0, wrong=["sold twice"]))], scale="quick")
+
+    report.write_docs(report.put_together([first, then], [SMALL, FASTER]), page=page)
+
+    written = page.read_text(encoding="utf-8")
+    assert "| small | memory | 149 |" in written
+    assert "| faster | ours against theirs | 50 | 10 | holds/s | 5 | 2 | 3 | WRONG |" in written
+    assert written.index("scale: full. Rows: small.") < written.index("scale: quick. Rows: faster.")
+
+
+def test_bars_show_where_each_row_stands_between_must_and_aim() -> None:
+    rows = [plots.Bar("good & fast", 1.5, 1.2, is_met=True), plots.Bar("bad", 0.05, 2.0, is_met=False)]
+
+    drawn = ET.fromstring(plots.bars("how", rows))
+
+    shapes = list(drawn.iter("{http://www.w3.org/2000/svg}rect"))
+    assert float(shapes[0].attrib["width"]) > float(shapes[1].attrib["width"])
+    assert shapes[0].attrib["fill"] != shapes[1].attrib["fill"]
 
 
 def test_a_plot_names_its_lines_and_shows_every_point() -> None:
