@@ -3,6 +3,7 @@
 import contextlib
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, TypeAlias
 
@@ -10,6 +11,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+
+#: Between two lines of progress in a log.
+LINE_SECONDS = 2.0
 
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON value for a program to read.")]
 DatabaseUrl: TypeAlias = Annotated[
@@ -64,8 +68,8 @@ class Screen:
         self.out.print(shown)
 
     @contextlib.contextmanager
-    def steps(self, what: str, total: int) -> Iterator[Callable[[str], None]]:
-        """A bar while this lasts, where a person watches; call what it gives with each step that is done."""
+    def steps(self, what: str, total: int, *, line_seconds: float = LINE_SECONDS) -> Iterator[Callable[[str], None]]:
+        """A bar while this lasts where a person watches, else a line now and then; call what it gives at each step."""
         bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -77,8 +81,14 @@ class Screen:
         )
         with bar:
             task = bar.add_task(what, total=total)
+            count, told_at = 0, time.monotonic()
 
             def done(step: str) -> None:
+                nonlocal count, told_at
+                count += 1
                 bar.update(task, advance=1, description=f"{what}: {step}")
+                if bar.disable and time.monotonic() - told_at >= line_seconds:
+                    told_at = time.monotonic()
+                    self.note(f"{what}: {count:,} of {total:,}")
 
             yield done

@@ -12,7 +12,7 @@ from holdfast.kernel.inventory.actions import (
     set_state,
     use_layout,
 )
-from holdfast.kernel.inventory.archive import archive, count_ended, empty, ended, unemptied
+from holdfast.kernel.inventory.archive import archive, count_unarchived, empty, ended, unemptied
 from holdfast.kernel.inventory.checks import CHECKS
 from holdfast.kernel.inventory.claims import Claim, ClaimLost
 from holdfast.kernel.inventory.queries import (
@@ -84,7 +84,7 @@ __all__ = [
     "capacities",
     "claims",
     "claims_with_ends",
-    "count_ended",
+    "count_unarchived",
     "empty",
     "ended",
     "find",

@@ -14,6 +14,7 @@ from holdfast.kernel.inventory.turns import Turn
 from holdfast.kit.db import Reader
 
 _ENDED = (inventories.c.archived_at.is_(None), inventories.c.state.in_(("over", "cancelled")))
+_UNEMPTIED = (inventories.c.archived_at.is_not(None), inventories.c.emptied_at.is_(None))
 
 
 async def ended(
@@ -29,20 +30,16 @@ async def ended(
     return [(row.ends_at, row.id) for row in rows]
 
 
-async def count_ended(db: Reader, *, before: datetime) -> int:
-    """How many `ended` would tell in all."""
-    count: int = await db.scalar(sa.select(sa.func.count()).where(*_ENDED, inventories.c.ends_at <= before))
+async def count_unarchived(db: Reader, *, before: datetime) -> int:
+    """How many `ended` and `unemptied` would tell in all."""
+    is_due = sa.and_(*_ENDED, inventories.c.ends_at <= before)
+    count: int = await db.scalar(sa.select(sa.func.count()).where(sa.or_(is_due, sa.and_(*_UNEMPTIED))))
     return count
 
 
 async def unemptied(db: Reader, *, limit: int) -> list[UUID]:
     """What is archived and may still have claims: an interruption left it so."""
-    rows = await db.all(
-        sa.select(inventories.c.id)
-        .where(inventories.c.archived_at.is_not(None), inventories.c.emptied_at.is_(None))
-        .order_by(inventories.c.archived_at)
-        .limit(limit)
-    )
+    rows = await db.all(sa.select(inventories.c.id).where(*_UNEMPTIED).order_by(inventories.c.archived_at).limit(limit))
     return [row.id for row in rows]
 
 

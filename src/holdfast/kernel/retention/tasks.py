@@ -66,6 +66,7 @@ async def archive(
             claims += await _empty(database, inventory_id, at_once=claims_at_once)
         except Error as error:
             log.warning("archive_failed", inventory_id=str(inventory_id), error=error.code)
+        done(inventory_id)
     archived, pending, after = 0, 0, None
     while archived < most:
         async with database.reader() as db:
@@ -91,7 +92,7 @@ async def archive(
 async def to_archive(database: Database, *, ended_for: timedelta = ARCHIVED_AFTER) -> int:
     """How many inventories `archive` would look at."""
     async with database.reader() as db:
-        return await inventory.count_ended(db, before=await clock.moment(db) - ended_for)
+        return await inventory.count_unarchived(db, before=await clock.moment(db) - ended_for)
 
 
 async def tidy(database: Database, kept: Sequence[Kept] = KEPT) -> dict[str, int]:
