@@ -9,11 +9,15 @@ that writes down every change of a claim.
 import argparse
 import asyncio
 import json
+import multiprocessing
+import os
 import random
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -21,27 +25,26 @@ import asyncpg
 import sqlalchemy as sa
 
 from holdfast.app.check import check
-from holdfast.kernel.holds import Batcher
 from holdfast.kernel.inventory import Limits
 from holdfast.kernel.inventory.models import inventories
 from holdfast.kit import logs, migrate
 from holdfast.kit.db import Database
 from holdfast.kit.launcher import start_postgres
 from tests import builders
-from tests.builders import CLOCKS
-from tests.proofs.holds import auditing, scripts
+from tests.proofs.holds import auditing, playing
 
 PROCESSES = 3
+#: Between two lines of progress in a log.
+LINE_SECONDS = 10.0
 CLIENTS = 40
 LIMITS = Limits(items_max=6, hold_seconds=4, second_hold="allow")
-#: The scripts cancel an occurrence without the log that its product would write.
-UNLOGGED = "inventory_state_not_logged"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./run prove holds", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--scripts", type=int, default=10_000, help="how many, on each database; 0: none")
     parser.add_argument("--seconds", type=float, default=60.0, help="of torture; 0: none")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="that share the scripts")
     parser.add_argument("--first", type=int, default=0, help="the number of the first script")
     asked = parser.parse_args()
     logs.configure(level="ERROR")
@@ -51,43 +54,60 @@ def main() -> int:
         server = start_postgres(folder / "postgres", durable=False)
         try:
             is_right = True
-            for url in (server.url, f"sqlite:///{folder / 'proof.sqlite3'}") if asked.scripts else ():
-                is_right &= asyncio.run(_scripts(url, first=asked.first, many=asked.scripts))
+            shares = _shares(asked.first, asked.scripts, asked.processes)
+            if shares:
+                urls = [asyncio.run(_another(server.url, f"scripts{first}")) for first, _ in shares]
+                is_right &= _scripts("postgresql", urls, shares)
+                is_right &= _scripts(
+                    "sqlite", [f"sqlite:///{folder / str(first)}.sqlite3" for first, _ in shares], shares
+                )
             if asked.seconds:
-                is_right &= asyncio.run(_torture(asyncio.run(_another(server.url)), seconds=asked.seconds))
+                is_right &= asyncio.run(_torture(asyncio.run(_another(server.url, "torture")), seconds=asked.seconds))
         finally:
             server.stop()
     return 0 if is_right else 1
 
 
-async def _scripts(url: str, *, first: int, many: int) -> bool:
-    await migrate.upgrade(url)
-    requests, began = 0, time.monotonic()
-    async with Database(url, test_clock=True) as database, Batcher(database, CLOCKS) as batcher:
-        provider_id = (await builders.provider(database)).id
-        async with builders.standing_clock(database) as clock:
-            for seed in range(first, first + many):
-                requests += await scripts.play(database, batcher, clock, provider_id, seed)
-                _progress(
-                    f"{database.dialect}: {seed - first + 1:,} of {many:,} scripts", is_last=seed + 1 == first + many
-                )
-            found = [breach for breach in await check(database) if breach.name != UNLOGGED]  # while that clock stands
+def _shares(first: int, many: int, processes: int) -> list[tuple[int, int]]:
+    """(first, how many) of each process; none that has nothing to do."""
+    each = -(-many // processes) if many else 1
+    return [(begin, min(each, first + many - begin)) for begin in range(first, first + many, each)]
+
+
+def _scripts(dialect: str, urls: Sequence[str], shares: Sequence[tuple[int, int]]) -> bool:
+    """Each process plays its share in a database of its own: the clock, which stands, is the database's."""
+    spawned = multiprocessing.get_context("spawn")
+    played, began, many = spawned.Value("i", 0), time.monotonic(), sum(share for _, share in shares)
+    with ProcessPoolExecutor(len(shares), spawned, initializer=playing.count_in, initargs=(played,)) as processes:
+        works = [processes.submit(playing.play, url, *share) for url, share in zip(urls, shares, strict=True)]
+        told, told_at = 0, began
+        while wait(works, timeout=0.5).not_done:
+            if any(work.done() and work.exception() for work in works):
+                break
+            is_due = time.monotonic() - told_at >= LINE_SECONDS
+            if played.value != told and (is_due or sys.stderr.isatty()):
+                told, told_at = played.value, time.monotonic()
+                _progress(f"{dialect}: {told:,} of {many:,} scripts, {told_at - began:.0f} s")
+        _progress_ends()
+        found = [work.result() for work in works]
     seconds = time.monotonic() - began
-    _say(f"{database.dialect}: {many:,} scripts, {requests:,} requests, {seconds:.0f} s: the same on both ways")
-    for breach in found:
+    requests = sum(each for each, _ in found)
+    _say(f"{dialect}: {many:,} scripts, {requests:,} requests, {seconds:.0f} s: the same on both ways")
+    breaches = [breach for _, some in found for breach in some]
+    for breach in breaches:
         _say(f"  {breach}")
-    return not found
+    return not breaches
 
 
-async def _another(server_url: str) -> str:
+async def _another(server_url: str, name: str) -> str:
     """A database of its own on the same server: what scripts left behind is nobody's torture."""
     plain = sa.make_url(server_url).set(drivername="postgresql").render_as_string(hide_password=False)
     connection = await asyncpg.connect(plain)
     try:
-        await connection.execute("CREATE DATABASE torture")
+        await connection.execute(f"CREATE DATABASE {name}")
     finally:
         await connection.close()
-    return sa.make_url(server_url).set(database="torture").render_as_string(hide_password=False)
+    return sa.make_url(server_url).set(database=name).render_as_string(hide_password=False)
 
 
 async def _torture(url: str, *, seconds: float) -> bool:
@@ -141,10 +161,15 @@ async def _kill(database: Database, killed: list[int]) -> None:
             killed += [row.pid for row in await db.all(victim)]
 
 
-def _progress(text: str, *, is_last: bool) -> None:
+def _progress(text: str) -> None:
+    """On a terminal in one line that changes; else a line now and then."""
+    sys.stderr.write(f"\r{text}\x1b[K" if sys.stderr.isatty() else f"{text}\n")
+    sys.stderr.flush()
+
+
+def _progress_ends() -> None:
     if sys.stderr.isatty():
-        sys.stderr.write(f"\r{text}\x1b[K" + ("\n" if is_last else ""))
-        sys.stderr.flush()
+        sys.stderr.write("\n")
 
 
 def _say(text: str) -> None:
