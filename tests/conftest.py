@@ -8,6 +8,7 @@ and workers commit on connections of their own. A test marked `alone` gets a dat
 import asyncio
 import contextlib
 import fcntl
+import gc
 import ipaddress
 import os
 import shutil
@@ -42,6 +43,13 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = Path(tempfile.mkdtemp(prefix=f"holdfast-test-{os.getpid()}-"))
         folder.chmod(0o755)  # PostgreSQL runs as nobody where the tests run as root
         os.environ[_RUN_FOLDER] = str(folder)
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: looking through it for garbage, over and over, was a seventh of a run."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
