@@ -66,6 +66,12 @@ class KeptClock:
         read, at = self._reading
         return read + timedelta(seconds=time.monotonic() - at)
 
+    async def recent(self, db: Reader, *, seconds: float = 1.0) -> datetime:
+        """The present moment; the database is asked where the last reading is older than that."""
+        if db.database.test_clock or self.is_older_than(seconds):
+            return await self.read(db)
+        return self.now()
+
     def is_older_than(self, seconds: float) -> bool:
         """Whether the last reading is, or there is none."""
         return self._reading is None or time.monotonic() - self._reading[1] > seconds

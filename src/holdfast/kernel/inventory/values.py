@@ -192,6 +192,15 @@ class Inventory:
     archived_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What a list of many shows of each: whether it sells, of which version it is, how many of its places are taken."""
+
+    state: State
+    version: int
+    taken: int
+
+
 @dataclass(eq=False)
 class InventoryNotFound(NotFound):
     """There is no such occurrence."""

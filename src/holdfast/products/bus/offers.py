@@ -54,6 +54,12 @@ def part_of(schedule: Schedule, from_stop: str | None, to_stop: str | None) -> P
     stops = schedule.stops
     start = 0 if from_stop is None else position_of(stops, from_stop)
     end = len(stops) - 1 if to_stop is None else position_of(stops, to_stop)
+    return part_between(schedule, start, end)
+
+
+def part_between(schedule: Schedule, start: int, end: int) -> Part:
+    """The part between two stops by their positions. Raises StopsReversed."""
+    stops = schedule.stops
     rules.legs_of(start, end, stops=[stop.city for stop in stops])
     return Part(stops[start], stops[end], fare_of(schedule, start, end))
 
