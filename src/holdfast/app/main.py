@@ -36,7 +36,7 @@ from holdfast.kernel.realtime import api as realtime_api
 from holdfast.kernel.reports import api as reports_api
 from holdfast.kernel.tickets import api as tickets_api
 from holdfast.kernel.webhooks import api as webhooks_api
-from holdfast.kit import express, http, openapi, problems, switchboard
+from holdfast.kit import express, http, openapi, problems, quick_reads, switchboard
 from holdfast.kit.db import Database
 from holdfast.kit.headers import networks
 from holdfast.kit.letters import FileSender, Sender
@@ -106,6 +106,7 @@ def create_app(
     _mount(app, ours)
     openapi.install(app)
     express.install(app, app.state.authenticate, trusted_proxies=networks(settings.trusted_proxies))
+    quick_reads.install(app, trusted_proxies=networks(settings.trusted_proxies))
     return app
 
 

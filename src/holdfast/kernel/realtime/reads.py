@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
+from uuid import UUID
 
-from fastapi import Query, Request, Response
+from fastapi import FastAPI, Query, Request, Response
 
 from holdfast.kernel.audit import Actor, anyone
 from holdfast.kernel.inventory import STATE_LETTERS
@@ -12,8 +13,13 @@ from holdfast.kernel.realtime import schemas
 from holdfast.kernel.realtime.lookout import Kept, Lookout, public
 from holdfast.kit.fields import Answer
 from holdfast.kit.http import Found, Router, allow, cacheable, path_id
+from holdfast.kit.quick_reads import Said, quick
 
 _JSON = "application/json"
+_CACHE = "no-cache"
+#: As starlette writes them.
+_JSON_HEADER, _CACHE_HEADER = (b"content-type", _JSON.encode()), (b"cache-control", _CACHE.encode())
+_UUID_LENGTH = 36
 
 router = Router(tags=["inventories"])
 
@@ -29,12 +35,37 @@ async def public_inventory(request: Request, _caller: Actor) -> Kept:
     return await public(lookout_of(request), path_id(request, "inventory_id"))
 
 
+async def layout_outright(platform: FastAPI, inventory_id: str, known: str | None) -> Said | None:
+    """`show_layout` of a plain request."""
+    kept = await _outright(platform, inventory_id)
+    if kept is None:
+        return None
+    tag = _layout_tag(kept)
+    if known is not None and names(known, tag):
+        return _unchanged(tag)
+    return _said(tag, kept.written("layout", tag, lambda: _layout(kept)))
+
+
+async def states_outright(platform: FastAPI, inventory_id: str, known: str | None) -> Said | None:
+    """`show_states` of a plain request, without `since`."""
+    kept = await _outright(platform, inventory_id)
+    if kept is None:
+        return None
+    tag = f'W/"{kept.position}"'
+    if known is not None and names(known, tag):
+        return _unchanged(tag)
+    now = platform.state.lookout.clock.now()
+    body = kept.written("states", tag, lambda: _states(kept, now, is_new=True).model_dump_json().encode())
+    return _said(tag, _at(body, now))
+
+
 @router.get("/inventories/{inventory_id}/layout", response_model=schemas.LayoutView)
+@quick(layout_outright)
 @allow(anyone, find=public_inventory)
-@cacheable("no-cache")
+@cacheable(_CACHE)
 async def show_layout(*, kept: Annotated[Kept, Found], request: Request) -> Response:
     """The places of an inventory and their prices; ETag: the layout, which never changes, and the version of prices."""
-    tag = f'"{kept.view.layout.id}.{kept.inventory.version}"'
+    tag = _layout_tag(kept)
     if is_known(request, tag):
         return Response(status_code=304, headers={"ETag": tag})
     body = kept.written("layout", tag, lambda: _layout(kept))
@@ -42,8 +73,9 @@ async def show_layout(*, kept: Annotated[Kept, Found], request: Request) -> Resp
 
 
 @router.get("/inventories/{inventory_id}/states", response_model=schemas.StatesView)
+@quick(states_outright)
 @allow(anyone, find=public_inventory)
-@cacheable("no-cache")
+@cacheable(_CACHE)
 async def show_states(
     *,
     kept: Annotated[Kept, Found],
@@ -74,10 +106,35 @@ def answer_as_it_is(request: Request, kept: Kept, *, what: str, write: Callable[
 def is_known(request: Request, tag: str) -> bool:
     """Whether the caller has what that ETag names (RFC 9110: weakly compared, one of several, or *)."""
     sent = request.headers.get("if-none-match")
-    if sent is None:
-        return False
+    return sent is not None and names(sent, tag)
+
+
+def names(sent: str, tag: str) -> bool:
+    """Whether that If-None-Match names this ETag."""
     bare = tag.removeprefix("W/")
     return sent.strip() == "*" or bare in (each.strip().removeprefix("W/") for each in sent.split(","))
+
+
+async def _outright(platform: FastAPI, inventory_id: str) -> Kept | None:
+    """None unless that is an id as it is always written. InventoryNotFound."""
+    try:
+        asked = UUID(inventory_id)
+    except ValueError:
+        return None
+    return await public(platform.state.lookout, asked) if len(inventory_id) == _UUID_LENGTH else None
+
+
+def _said(tag: str, body: bytes) -> Said:
+    length = (b"content-length", str(len(body)).encode())
+    return 200, [(b"etag", tag.encode()), length, _JSON_HEADER, _CACHE_HEADER], body
+
+
+def _unchanged(tag: str) -> Said:
+    return 304, [(b"etag", tag.encode()), _CACHE_HEADER], b""
+
+
+def _layout_tag(kept: Kept) -> str:
+    return f'"{kept.view.layout.id}.{kept.inventory.version}"'
 
 
 def _layout(kept: Kept) -> bytes:

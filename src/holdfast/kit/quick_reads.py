@@ -1,0 +1,153 @@
+"""Answer what is read most past all layers that make every other case right.
+
+A GET declared `@quick` is answered from here where its request is exactly what a plain client sends: no credentials,
+no query, no body, the headers below and no others. Whatever is unusual takes the ordinary way from its beginning, with
+nothing done yet, as does what the route can't answer outright: so every refusal is said in one place. Tests compare
+both ways.
+"""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import structlog
+from fastapi import FastAPI
+from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from holdfast.kit import headers, metrics
+from holdfast.kit.errors import Error
+from holdfast.kit.headers import Network
+from holdfast.kit.policies import declaration_of
+
+#: What says nothing about how these routes answer.
+_INDIFFERENT = frozenset(
+    {
+        b"accept",
+        b"accept-encoding",
+        b"accept-language",
+        b"cache-control",
+        b"connection",
+        b"host",
+        b"keep-alive",
+        b"pragma",
+        b"priority",
+        b"referer",
+        b"sec-ch-ua",
+        b"sec-ch-ua-mobile",
+        b"sec-ch-ua-platform",
+        b"sec-fetch-dest",
+        b"sec-fetch-mode",
+        b"sec-fetch-site",
+        b"traceparent",
+        b"tracestate",
+        b"user-agent",
+        b"via",
+        b"x-forwarded-for",
+        b"x-forwarded-host",
+        b"x-forwarded-port",
+        b"x-forwarded-proto",
+    }
+)
+
+_access = structlog.stdlib.get_logger("holdfast.access")
+_access_level = logging.getLogger("holdfast.access")
+
+#: (status, its own headers, body)
+Said: TypeAlias = tuple[int, list[tuple[bytes, bytes]], bytes]
+#: (the application, what stands in the path, If-None-Match) -> what is said; None: ask the ordinary way.
+Outright: TypeAlias = Callable[[FastAPI, str, str | None], Awaitable[Said | None]]
+
+_ATTRIBUTE = "__holdfast_outright__"
+
+
+def quick(outright: Outright) -> Callable[[Callable[..., object]], Callable[..., object]]:
+    """This GET, with one parameter in its path, says the same by `outright` where nothing unusual is asked."""
+
+    def mark(endpoint: Callable[..., object]) -> Callable[..., object]:
+        setattr(endpoint, _ATTRIBUTE, outright)
+        return endpoint
+
+    return mark
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    outright: Outright
+    template: str
+
+
+class QuickReads:
+    """Outermost but for the server's own."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        platform: FastAPI,
+        lines: Mapping[tuple[str, str], _Line],
+        trusted_proxies: tuple[Network, ...],
+    ) -> None:
+        self.app = app
+        self._platform, self._lines, self._trusted = platform, lines, trusted_proxies
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "GET" and not scope["query_string"]:
+            before, _, last = scope["path"].rpartition("/")
+            stem, _, parameter = before.rpartition("/")
+            line = self._lines.get((stem, last))
+            if line is not None and not scope.get("root_path") and await self._answer(line, parameter, scope, send):
+                return
+        await self.app(scope, receive, send)
+
+    async def _answer(self, line: _Line, parameter: str, scope: Scope, send: Send) -> bool:
+        """Whether it was said."""
+        began = time.perf_counter()
+        known = request_id = None
+        for name, value in scope["headers"]:
+            if name == b"if-none-match" and known is None:
+                known = value.decode("latin-1")
+            elif name == b"x-request-id":
+                request_id = value
+            elif name not in _INDIFFERENT:
+                return False
+        try:
+            said = await line.outright(self._platform, parameter, known)
+        except Error:
+            return False
+        if said is None:
+            return False
+        status, own, body = said
+        if self._trusted:
+            headers.apply_scheme(scope, self._trusted)
+        state = scope.setdefault("state", {})
+        state["request_id"] = headers.request_id_of(request_id)
+        start = {"type": "http.response.start", "status": status, "headers": list(own)}
+        headers.dress(start, scope)
+        await send(start)
+        await send({"type": "http.response.body", "body": body})
+        seconds = time.perf_counter() - began
+        metrics.count_request(method="GET", route=line.template, status=status, seconds=seconds, problem=None)
+        if _access_level.isEnabledFor(logging.INFO):
+            ms = round(seconds * 1000, 1)
+            told = {"method": "GET", "route": line.template, "status": status, "ms": ms}
+            _access.info("request", request_id=state["request_id"], **told)
+        return True
+
+
+def install(app: FastAPI, *, trusted_proxies: tuple[Network, ...] = ()) -> None:
+    """Called once all routes are in."""
+    lines: dict[tuple[str, str], _Line] = {}
+    for context in iter_route_contexts(app.routes):
+        outright = getattr(context.endpoint, _ATTRIBUTE, None)
+        if outright is None or not isinstance(context.original_route, APIRoute):
+            continue
+        path = str(context.path_format)
+        assert declaration_of(context.endpoint).policy is not None, f"{path} declares no policy"  # type: ignore[arg-type]
+        stem, parameter, last = path.rsplit("/", 2)
+        assert parameter.startswith("{"), f"{path}: one parameter, before the last word"
+        assert "{" not in stem + last, f"{path}: one parameter, before the last word"
+        lines[stem, last] = _Line(outright, path)
+    app.add_middleware(QuickReads, platform=app, lines=lines, trusted_proxies=trusted_proxies)
