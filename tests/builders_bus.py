@@ -21,11 +21,13 @@ from holdfast.kernel.holds import Hold
 from holdfast.kernel.identity import Provider
 from holdfast.kernel.inventory import Clocks
 from holdfast.kernel.payments import GatewayPayment
+from holdfast.kernel.realtime import Lookout
 from holdfast.kit import clock
 from holdfast.kit.db import Database, Transaction
 from holdfast.kit.money import Money
 from holdfast.products.bus import queries, tasks
 from holdfast.products.bus.actions import buses, generation, routes, schedules
+from holdfast.products.bus.choosing import Chooser
 from holdfast.products.bus.offers import Offer
 from holdfast.products.bus.reservations import Asked, Buyer, canonical
 from holdfast.products.bus.schemas import FareBody, NewBus, NewRoute, NewSchedule, StopBody
@@ -158,7 +160,7 @@ async def reserve(
         document=canonical([str(line.schedule_id), list(numbers), from_stop, to_stop]),
     )
     async with holds.Batcher(database, CLOCKS) as batcher:
-        counter = Counter(database, Shelf(database), batcher)
+        counter = Counter(database, Shelf(database), batcher, Chooser(Lookout(database)))
         hold, _, _ = await tasks.reserve(counter, asked, buyer=Buyer(person.id, key), actor=person.actor)
     return hold
 

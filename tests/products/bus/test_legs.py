@@ -95,7 +95,8 @@ async def test_seats_are_counted_free_only_where_every_leg_is(database: Database
     async with database.reader() as db:
         now = await clock.moment(db)
         whole = await queries.seats_free(db, [offer], now=now)
-        early = await queries.free_over(db, offer, offers.part_of(offer.schedule, "Cairo", "Suez"), now=now)
+        occupied = (await inventory.occupied_slots(db, [line.schedule_id], now=now))[line.schedule_id]
+    early = offers.free_places(offer, offers.part_of(offer.schedule, "Cairo", "Suez"), occupied)
 
     assert whole == {line.schedule_id: 6}
     assert len(early) == 8

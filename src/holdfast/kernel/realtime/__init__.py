@@ -6,6 +6,7 @@ from holdfast.kernel.realtime.lookout import Kept, Lookout
 from holdfast.kernel.realtime.reads import answer_as_it_is, lookout_of
 from holdfast.kernel.realtime.sockets import attend, watching
 from holdfast.kernel.realtime.values import FRAME_BYTES_MAX, FRAMES, Channel, Position, RealtimeSettings
+from holdfast.kernel.realtime.views import View
 
 __all__ = [
     "FRAMES",
@@ -16,6 +17,7 @@ __all__ = [
     "Lookout",
     "Position",
     "RealtimeSettings",
+    "View",
     "answer_as_it_is",
     "attend",
     "begin_epoch",

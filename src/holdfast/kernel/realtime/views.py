@@ -8,6 +8,7 @@ import heapq
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from uuid import UUID
 
 from holdfast.kernel.inventory import SELLING, STATE_LETTERS, Layout, Place, SlotState
@@ -97,11 +98,19 @@ class View:
 
         Lapses have no place in the stream: who may have lost the news of one is told of all that nobody swept.
         """
+        changed = self.changed_since(seq)
+        return None if changed is None else changed.union(self._place_of(slot) for slot in self.lapsed_unswept)
+
+    def changed_since(self, seq: int) -> set[int] | None:
+        """The same without the lapses."""
         missed = self.seq - seq
         if not 0 <= missed <= len(self._recent):
             return None
-        recent = list(self._recent)[len(self._recent) - missed :]
-        return set().union(*recent, (self._place_of(slot) for slot in self.lapsed_unswept))
+        return set().union(*islice(self._recent, len(self._recent) - missed, None))
+
+    def is_free(self, slots: Iterable[int]) -> bool:
+        """Whether nobody has any of these exclusive slots."""
+        return not any(slot in self._slots for slot in slots)
 
     def lapse(self, now: datetime) -> set[int]:
         """Free what is over at that moment; the places touched."""

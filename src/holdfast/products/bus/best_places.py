@@ -78,7 +78,11 @@ def best_places(
         raise NotEnoughSeats(count=count, free=len(settled or ()) + len(pool))
     settled, pool = _cheapest(settled, pool, count=count)
     settled, pool = _preferred(settled, pool, count=count, preference=preference)
-    chosen = _nearest(settled, pool, count=count)
+    return choice_of(_nearest(settled, pool, count=count), preference)
+
+
+def choice_of(chosen: tuple[Seat, ...], preference: Preference) -> Choice:
+    """These seats, and why."""
     return Choice(seats=chosen, why=_why(chosen, preference))
 
 

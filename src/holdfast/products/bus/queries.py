@@ -22,7 +22,7 @@ from holdfast.products.bus.models import (
     bus_schedule_stops,
     bus_schedules,
 )
-from holdfast.products.bus.offers import Offer, Part
+from holdfast.products.bus.offers import Offer
 from holdfast.products.bus.records import Bus, Fare, Route, RouteStop, Schedule, ScheduleStop
 from holdfast.products.bus.values import BusNotFound, RouteNotFound, ScheduleNotFound, SeatNotFound
 
@@ -173,12 +173,6 @@ async def seats_free(db: Reader, found: Sequence[Offer], *, now: datetime) -> di
 async def slot_states(db: Reader, found: Offer, *, now: datetime) -> dict[int, SlotState]:
     """What is taken of it, slot by slot."""
     return await inventory.slot_states(db, found.schedule.id, now=now)
-
-
-async def free_over(db: Reader, found: Offer, part: Part, *, now: datetime) -> list[int]:
-    """The places of which every leg of the part is free."""
-    occupied = await inventory.occupied_slots(db, [found.schedule.id], now=now)
-    return [place.number for place in offers.free_places(found, part, occupied[found.schedule.id])]
 
 
 async def cities_served(db: Reader, *, now: datetime) -> list[str]:

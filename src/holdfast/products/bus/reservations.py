@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from holdfast.kernel.holds import TooManyItems, Wish
 from holdfast.kernel.inventory import OccurrenceCancelled, Place, SalesClosed
 from holdfast.kit.zones import utc_to_local
 from holdfast.products.bus import offers
-from holdfast.products.bus.best_places import Choice, Why, best_places
+from holdfast.products.bus.best_places import Why
 from holdfast.products.bus.offers import Offer, Part
 from holdfast.products.bus.records import ScheduleStop
 from holdfast.products.bus.values import NotEnoughSeats, Preference, SeatFlag
@@ -62,15 +62,13 @@ def refuse_unless_selling(offer: Offer) -> None:
         raise SalesClosed(offer.inventory.state)
 
 
-def best(offer: Offer, asked: Asked, *, free: Collection[int]) -> Choice:
-    """The best seats among those free. TooManyItems, NotEnoughSeats."""
+def refuse_bad_count(offer: Offer, asked: Asked) -> None:
+    """Whoever says how many rather than which: TooManyItems, NotEnoughSeats (for all the flags that are asked for)."""
     assert asked.count is not None
     if asked.count > offer.inventory.limits.items_max:
         raise TooManyItems(offer.inventory.limits.items_max)
     if len(asked.flags) > asked.count:
         raise NotEnoughSeats(count=len(asked.flags), free=asked.count)
-    seats = [offers.seat_of(offer, place) for place in offer.places.places]
-    return best_places(seats, free=free, count=asked.count, preference=asked.preference, asked=asked.flags)
 
 
 def wish(

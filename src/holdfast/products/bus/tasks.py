@@ -1,7 +1,10 @@
 """What begins and ends its own transactions: placing a reservation, and statuses that move by themselves."""
 
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 from uuid import UUID
 
 import structlog
@@ -17,15 +20,19 @@ from holdfast.kit.errors import Error
 from holdfast.kit.idempotency import KeyReused
 from holdfast.products.bus import queries, reservations
 from holdfast.products.bus.actions import moves
-from holdfast.products.bus.offers import Offer
+from holdfast.products.bus.best_places import Choice
+from holdfast.products.bus.choosing import Chooser
+from holdfast.products.bus.offers import Offer, Part
 from holdfast.products.bus.reservations import Asked, Buyer
 from holdfast.products.bus.shelf import Shelf, Shelved
 from holdfast.products.bus.values import SeatNotFound
 
-#: How often a request is priced anew because what is for sale changed, or other seats are picked since some are gone.
-TRIES_MAX = 3
+#: How often a request is priced anew because what is for sale changed; how often seats are picked since some are gone.
+TRIES_MAX, PICKS_MAX = 3, 8
 MOVES_AT_ONCE = 200
 _NO_VERSION = 0
+#: Choose the best seats free of an offer over a part.
+Pick: TypeAlias = Callable[[Offer, Part], Awaitable[Choice]]
 
 log = structlog.get_logger("holdfast.bus")
 
@@ -37,13 +44,14 @@ class Counter:
     database: Database
     shelf: Shelf
     batcher: Batcher
+    chooser: Chooser
 
 
 def counter_of(connection: HTTPConnection) -> Counter:
     """The counter of this process, opened when it is first asked for."""
     state = connection.app.state
     if not hasattr(state, "bus_counter"):
-        state.bus_counter = Counter(state.database, Shelf(state.database), state.batcher)
+        state.bus_counter = Counter(state.database, Shelf(state.database), state.batcher, Chooser(state.lookout))
     counter = state.bus_counter
     assert isinstance(counter, Counter)
     return counter
@@ -55,22 +63,25 @@ async def reserve(counter: Counter, asked: Asked, *, buyer: Buyer, actor: Actor)
     Raises ScheduleNotFound, SeatNotFound, PlaceOfAnother, StopUnknown, StopsReversed, NotEnoughSeats, and whatever
     `Batcher.place` raises.
     """
-    is_fresh = False
-    for attempt in range(1, TRIES_MAX + 1):
-        shelved, wish = await _priced(counter, asked, buyer=buyer, actor=actor, is_fresh=is_fresh)
-        if isinstance(wish, Hold):
-            return wish, shelved.offer, True
-        try:
-            hold, is_replayed = await counter.batcher.place(wish, inventory=shelved.offer.inventory, actor=actor)
-        except OfferChanged:
-            is_fresh = True
-            if attempt == TRIES_MAX:
-                raise
-        except SlotsTaken:
-            if asked.count is None or attempt == TRIES_MAX:
-                raise
-        else:
-            return hold, shelved.offer, is_replayed
+    is_fresh, is_again = False, False
+    for attempt in range(1, (PICKS_MAX if asked.count is not None else TRIES_MAX) + 1):
+        with ExitStack() as promises:
+            pick = partial(counter.chooser.choose, asked=asked, promises=promises, is_again=is_again)
+            try:
+                shelved, wish = await _priced(counter, asked, pick, buyer=buyer, actor=actor, is_fresh=is_fresh)
+                if isinstance(wish, Hold):
+                    return wish, shelved.offer, True
+                hold, is_replayed = await counter.batcher.place(wish, inventory=shelved.offer.inventory, actor=actor)
+            except OfferChanged:
+                is_fresh = True
+                if attempt >= TRIES_MAX:
+                    raise
+            except SlotsTaken:
+                is_again = True
+                if asked.count is None or attempt == PICKS_MAX:
+                    raise
+            else:
+                return hold, shelved.offer, is_replayed
     raise AssertionError
 
 
@@ -86,7 +97,7 @@ async def move_statuses(database: Database) -> int:
 
 
 async def _priced(
-    counter: Counter, asked: Asked, *, buyer: Buyer, actor: Actor, is_fresh: bool
+    counter: Counter, asked: Asked, pick: Pick, *, buyer: Buyer, actor: Actor, is_fresh: bool
 ) -> tuple[Shelved, Wish | Hold]:
     """The wish for what is asked, or the hold that answered this key before, though it could not be wished any more.
 
@@ -94,10 +105,10 @@ async def _priced(
     """
     shelved, is_at_hand = await counter.shelf.offer(asked.schedule_id, is_fresh=is_fresh)
     try:
-        return shelved, await _wish(counter.database, shelved, asked, buyer=buyer)
+        return shelved, await _wish(counter.database, shelved, asked, pick, buyer=buyer)
     except Error as refused:
         if is_at_hand:
-            return await _priced(counter, asked, buyer=buyer, actor=actor, is_fresh=True)
+            return await _priced(counter, asked, pick, buyer=buyer, actor=actor, is_fresh=True)
         first = await _first_answer(counter, shelved, asked, buyer=buyer, actor=actor)
         if first is None:
             raise
@@ -105,7 +116,7 @@ async def _priced(
         return shelved, first
 
 
-async def _wish(database: Database, shelved: Shelved, asked: Asked, *, buyer: Buyer) -> Wish:
+async def _wish(database: Database, shelved: Shelved, asked: Asked, pick: Pick, *, buyer: Buyer) -> Wish:
     offer = shelved.offer
     reservations.refuse_unless_selling(offer)
     if asked.count is None:
@@ -114,9 +125,8 @@ async def _wish(database: Database, shelved: Shelved, asked: Asked, *, buyer: Bu
         part, told = shelved.part(asked.from_stop, asked.to_stop)
         return reservations.wish(offer, part, told, places, asked=asked, buyer=buyer)
     part, told = shelved.part(asked.from_stop, asked.to_stop)
-    async with database.reader() as db:
-        free = await queries.free_over(db, offer, part, now=await clock.moment(db))
-    choice = reservations.best(offer, asked, free=free)
+    reservations.refuse_bad_count(offer, asked)
+    choice = await pick(offer, part)
     chosen = [shelved.numbered(seat.place) for seat in choice.seats]
     return reservations.wish(offer, part, told, chosen, asked=asked, buyer=buyer, why=choice.why)
 
