@@ -1,9 +1,9 @@
 """Answer what is read most past all layers that make every other case right.
 
 A GET declared `@quick` is answered from here where its request is exactly what a plain client sends: no credentials,
-no query, no body, the headers below and no others. Whatever is unusual takes the ordinary way from its beginning, with
-nothing done yet, as does what the route can't answer outright: so every refusal is said in one place. Tests compare
-both ways.
+no body, the headers below and no others, no query but where the route takes one. Whatever is unusual takes the
+ordinary way from its beginning, with nothing done yet, as does what the route can't answer outright: so every refusal
+is said in one place. Tests compare both ways.
 """
 
 import logging
@@ -18,7 +18,6 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from holdfast.kit import headers, metrics
-from holdfast.kit.errors import Error
 from holdfast.kit.headers import Network
 from holdfast.kit.policies import declaration_of
 
@@ -57,14 +56,15 @@ _access_level = logging.getLogger("holdfast.access")
 
 #: (status, its own headers, body)
 Said: TypeAlias = tuple[int, list[tuple[bytes, bytes]], bytes]
-#: (the application, what stands in the path, If-None-Match) -> what is said; None: ask the ordinary way.
+#: (the application, what stands in the path, If-None-Match) -> what is said; None: ask the ordinary way. Of a path in
+#: which nothing stands it is told the query instead, as it was sent.
 Outright: TypeAlias = Callable[[FastAPI, str, str | None], Awaitable[Said | None]]
 
 _ATTRIBUTE = "__holdfast_outright__"
 
 
 def quick(outright: Outright) -> Callable[[Callable[..., object]], Callable[..., object]]:
-    """This GET, with one parameter in its path, says the same by `outright` where nothing unusual is asked."""
+    """This GET, with at most one parameter in its path, says the same by `outright` where nothing unusual is asked."""
 
     def mark(endpoint: Callable[..., object]) -> Callable[..., object]:
         setattr(endpoint, _ATTRIBUTE, outright)
@@ -94,15 +94,22 @@ class QuickReads:
         self._platform, self._lines, self._trusted = platform, lines, trusted_proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] == "GET" and not scope["query_string"]:
-            before, _, last = scope["path"].rpartition("/")
-            stem, _, parameter = before.rpartition("/")
-            line = self._lines.get((stem, last))
-            if line is not None and not scope.get("root_path") and await self._answer(line, parameter, scope, send):
+        if scope["type"] == "http" and scope["method"] == "GET" and not scope.get("root_path"):
+            line, told = self._find(scope["path"], scope["query_string"])
+            if line is not None and await self._answer(line, told, scope, send):
                 return
         await self.app(scope, receive, send)
 
-    async def _answer(self, line: _Line, parameter: str, scope: Scope, send: Send) -> bool:
+    def _find(self, path: str, query: bytes) -> tuple[_Line | None, str]:
+        """The route, and what it is told."""
+        line = self._lines.get((path, ""))
+        if line is not None or query:
+            return line, query.decode("latin-1")
+        before, _, last = path.rpartition("/")
+        stem, _, parameter = before.rpartition("/")
+        return self._lines.get((stem, last)), parameter
+
+    async def _answer(self, line: _Line, told: str, scope: Scope, send: Send) -> bool:
         """Whether it was said."""
         began = time.perf_counter()
         known = request_id = None
@@ -114,8 +121,8 @@ class QuickReads:
             elif name not in _INDIFFERENT:
                 return False
         try:
-            said = await line.outright(self._platform, parameter, known)
-        except Error:
+            said = await line.outright(self._platform, told, known)
+        except Exception:  # noqa: BLE001 - the ordinary way meets it again, and says what it is
             return False
         if said is None:
             return False
@@ -132,8 +139,8 @@ class QuickReads:
         metrics.count_request(method="GET", route=line.template, status=status, seconds=seconds, problem=None)
         if _access_level.isEnabledFor(logging.INFO):
             ms = round(seconds * 1000, 1)
-            told = {"method": "GET", "route": line.template, "status": status, "ms": ms}
-            _access.info("request", request_id=state["request_id"], **told)
+            words = {"method": "GET", "route": line.template, "status": status, "ms": ms}
+            _access.info("request", request_id=state["request_id"], **words)
         return True
 
 
@@ -146,6 +153,9 @@ def install(app: FastAPI, *, trusted_proxies: tuple[Network, ...] = ()) -> None:
             continue
         path = str(context.path_format)
         assert declaration_of(context.endpoint).policy is not None, f"{path} declares no policy"  # type: ignore[arg-type]
+        if "{" not in path:
+            lines[path, ""] = _Line(outright, path)
+            continue
         stem, parameter, last = path.rsplit("/", 2)
         assert parameter.startswith("{"), f"{path}: one parameter, before the last word"
         assert "{" not in stem + last, f"{path}: one parameter, before the last word"

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,26 @@ async def test_pages_go_on_behind_runs_that_leave_at_the_same_moment(database: D
     assert [each for page in pages for each in page] == sorted(str(line.schedule_id) for line in lines)
 
 
+async def test_a_query_understood_before_is_answered_as_the_ordinary_way_answers_it(
+    database: Database, tmp_path: Path
+) -> None:
+    tag = f"Cairo {ids.new_id()}"
+    line = await open_line(database, stops=((tag, 0, 0), ("Luxor", 540, 655)))
+    await open_line(database, stops=((tag, 0, 0), ("Luxor", 540, 655)), departs_in=timedelta(days=7, seconds=1))
+    query: dict[str, Any] = {**await _query(database, line, tag, "Luxor"), "limit": 1}
+    bad = [{**query, "limit": 0}, {**query, "cursor": "abc"}, {**query, "departure_date": "2026-02-30"}]
+
+    async with browsing(application(database, tmp_path)) as guest:
+        for asked in (query, query, {**query, "sort": "price"}, {**query, "sort": "price"}, *bad, *bad):
+            quick = await guest.get("/schedules/search", params=asked)
+            ordinary = await guest.get("/schedules/search", params=asked, headers={"X-Unheard-Of": "yes"})
+
+            assert quick.status_code == ordinary.status_code
+            assert _of_both(quick) == _of_both(ordinary)
+            assert quick.headers.keys() == ordinary.headers.keys()
+            assert quick.headers["cache-control"] == ordinary.headers["cache-control"]
+
+
 async def test_a_search_that_was_made_before_reads_light_rows_alone(database: Database, tmp_path: Path) -> None:
     tag = f"Cairo {ids.new_id()}"
     line = await open_line(database, stops=((tag, 0, 0), ("Luxor", 540, 655)))
@@ -190,6 +211,11 @@ async def _answer(client: httpx2.AsyncClient, query: dict[str, Any]) -> dict[str
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
+
+
+def _of_both(answer: httpx2.Response) -> dict[str, Any]:
+    """Without what each answer has anew."""
+    return {name: value for name, value in answer.json().items() if name not in {"server_time", "instance"}}
 
 
 def _whole(run: Run) -> RunView:

@@ -1,27 +1,31 @@
 """Search over HTTP; it stands before `/schedules/{schedule_id}`, which would take its path."""
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query, Request, Response
+from fastapi import FastAPI, Query, Request, Response
 from pydantic import TypeAdapter
 
-from holdfast.kernel import realtime
 from holdfast.kernel.audit import anyone
-from holdfast.kit.clock import KeptClock
 from holdfast.kit.cursors import BadCursor, Key, Page, Paged
-from holdfast.kit.db import EPOCH, Reader
+from holdfast.kit.db import EPOCH, Database, Reader
 from holdfast.kit.fields import Answer, DateField, ShortText, TimeField
-from holdfast.kit.http import Db, Router, allow
+from holdfast.kit.http import Router, allow
+from holdfast.kit.quick_reads import Said, quick
 from holdfast.products.bus import schemas_answers as answers
 from holdfast.products.bus import search
 from holdfast.products.bus.schemas_answers import BusSummary, RouteView, ScheduleStopView, ScheduleView
 from holdfast.products.bus.search import After, Run, Sort, Wanted
 from holdfast.products.bus.timetable import Timetable
 from holdfast.products.bus.values import BusType
+
+#: So many queries are remembered as they were understood, none longer than this.
+QUERIES_MAX, QUERY_LENGTH_MAX = 1_000, 1_000
+_JSON = "application/json"
 
 router = Router()
 
@@ -65,14 +69,25 @@ class RunsView(Answer):
     server_time: datetime
 
 
+async def search_outright(platform: FastAPI, query: str, _known: str | None) -> Said | None:
+    """`search_schedules` of a query that was understood before."""
+    understood = _understood(platform)
+    asked = understood.get(query)
+    if asked is None:
+        return None
+    understood.move_to_end(query)
+    body = await _answer(platform, asked)
+    return 200, [(b"content-length", str(len(body)).encode()), (b"content-type", _JSON.encode())], body
+
+
 @router.get("/schedules/search", response_model=RunsView)
+@quick(search_outright)
 @allow(anyone)
 async def search_schedules(
     *,
     origin_city: City,
     destination_city: City,
     departure_date: Annotated[DateField, Query()],
-    database: Db,
     request: Request,
     page: Paged,
     sort: Sort = "departure",
@@ -96,17 +111,50 @@ async def search_schedules(
         time_to=time_to,
         seats_together=seats_together,
     )
+    asked = _Asked(wanted, sort, page)
+    body = await _answer(request.app, asked)
+    _remember(request, asked)
+    return Response(body, media_type=_JSON)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A query as it was understood: the same query means the same tomorrow."""
+
+    wanted: Wanted
+    sort: Sort
+    page: Page
+
+
+def _understood(platform: FastAPI) -> OrderedDict[str, _Asked]:
+    """What was understood in this process, by the query as it was sent; what was sent last."""
+    state = platform.state
+    if not hasattr(state, "bus_searches"):
+        state.bus_searches = OrderedDict()
+    found: OrderedDict[str, _Asked] = state.bus_searches
+    return found
+
+
+def _remember(request: Request, asked: _Asked) -> None:
+    understood, query = _understood(request.app), request.scope["query_string"].decode("latin-1")
+    if len(query) <= QUERY_LENGTH_MAX:
+        understood[query] = asked
+        if len(understood) > QUERIES_MAX:
+            understood.popitem(last=False)
+
+
+async def _answer(platform: FastAPI, asked: _Asked) -> bytes:
+    database: Database = platform.state.database
     async with database.reader() as db:
-        now = await timetable_clock(request).recent(db)
-        shown, next_after = await _page(db, wanted, sort, page, now=now, timetable=timetable_of(request))
-    cursor = None if next_after is None else page.cursor(next_after)
-    return Response(written(shown, cursor, day=departure_date, now=now), media_type="application/json")
+        now = await platform.state.lookout.clock.recent(db)
+        shown, behind = await _page(db, asked, now=now, timetable=timetable_of(platform))
+    cursor = None if behind is None else asked.page.cursor(behind)
+    return written(shown, cursor, day=asked.wanted.day, now=now)
 
 
-async def _page(
-    db: Reader, wanted: Wanted, sort: Sort, page: Page, *, now: datetime, timetable: Timetable
-) -> tuple[list[Run], Key | None]:
+async def _page(db: Reader, asked: _Asked, *, now: datetime, timetable: Timetable) -> tuple[list[Run], Key | None]:
     """The runs of a page, and behind which key the next one begins; None: this is the last."""
+    wanted, sort, page = asked.wanted, asked.sort, asked.page
     after = None if page.after is None else _key(page.after)
     if sort == "departure" and wanted.is_plain:
         found = await search.first_runs(
@@ -150,18 +198,14 @@ def _run(run: Run) -> bytes:
     return b'%s"available_seats":%d,%s,"price_from":"%s"}' % (head, run.available, tail, price)
 
 
-def timetable_of(request: Request) -> Timetable:
+def timetable_of(platform: FastAPI) -> Timetable:
     """The timetable of this process, opened when it is first asked for."""
-    state = request.app.state
+    state = platform.state
     if not hasattr(state, "bus_timetable"):
         state.bus_timetable = Timetable()
     found = state.bus_timetable
     assert isinstance(found, Timetable)
     return found
-
-
-def timetable_clock(request: Request) -> KeptClock:
-    return realtime.lookout_of(request).clock
 
 
 def _behind(after: tuple[int, int, str] | None) -> After | None:
