@@ -21,7 +21,7 @@ from pydantic_core import to_json
 from holdfast.kit.db import EPOCH, Database, Reader, named
 from holdfast.kit.errors import DatabaseUnavailable
 
-Kind: TypeAlias = Literal["id", "int", "bigint", "text", "bool", "moment", "json"]
+Kind: TypeAlias = Literal["id", "int", "bigint", "text", "bool", "moment", "json", "bytes"]
 T = TypeVar("T")
 
 _POSTGRES_TYPES: Mapping[Kind, str] = {
@@ -32,6 +32,7 @@ _POSTGRES_TYPES: Mapping[Kind, str] = {
     "bool": "bool",
     "moment": "timestamptz",
     "json": "jsonb",
+    "bytes": "bytea",
 }
 #: A column of rows travels as one text: the driver weighs every element of an array, PostgreSQL parts a text at once.
 _COMMA, _UNIT, _NULL, _END = ",", "\x1f", "\x1e", "x"
@@ -89,11 +90,12 @@ def _column(number: int, kind: Kind) -> str:
 
 
 class Insert(Statement):
-    """New rows of one table."""
+    """New rows of one table. SQLite takes them one by one, within one call: JSON could not carry bytes."""
 
     def __init__(self, table: str, columns: Mapping[str, Kind]) -> None:
         names = ", ".join(columns)
         super().__init__(f"INSERT INTO {table} ({names}) SELECT {names} FROM {{rows}}", rows=columns)  # noqa: S608 - names of ours
+        self.one = f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - names of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,20 @@ class Writer(Protocol):
 
 class ConnectionLost(Exception):
     """The connection broke while the program ran: it may have been committed, or not."""
+
+
+class Undecided(Exception):
+    """A write touched other rows than were decided: the program is undone as a whole."""
+
+
+def written(*asks: Ask) -> Program[None]:
+    """Those of them that have rows, in one trip. Undecided where the conditions of one hold for fewer."""
+    meant = tuple(ask for ask in asks if ask.rows)
+    if not meant:
+        return
+    for ask, touched in zip(meant, (yield Bundle(meant)), strict=True):
+        if touched != len(ask.rows):
+            raise Undecided(ask.statement.postgresql)
 
 
 async def read(db: Reader, ask: Ask) -> list[Any]:
@@ -231,11 +247,17 @@ def _to_postgres(ask: Ask) -> list[Any]:
     rows, kinds = ask.rows, ask.statement.rows
     columns: Iterable[Sequence[Any]] = zip(*rows, strict=True) if rows else [()] * len(kinds)
     sent: list[Any] = [
-        _joined_texts(column) if kind in _TEXTS else _COMMA.join(["" if each is None else str(each) for each in column])
+        _joined_texts(column) if kind in _TEXTS else _COMMA.join([_word(each) for each in column])
         for column, kind in zip(columns, kinds, strict=True)
     ]
     sent += ask.values
     return sent
+
+
+def _word(value: Any) -> str:  # noqa: ANN401 - by its kind
+    if value is None:
+        return ""
+    return f"\\x{value.hex()}" if type(value) is bytes else str(value)
 
 
 def _joined_texts(column: Sequence[str | None]) -> str:
@@ -304,6 +326,9 @@ def _to_sqlite_values(ask: Ask) -> list[Any]:
 
 def _rows_of_sqlite(ask: Ask, found: Iterable[Sequence[Any]]) -> list[Any]:
     statement = ask.statement
+    if isinstance(ask.statement, Insert):
+        rows = [[_to_sqlite(value) for value in row] for row in ask.rows]
+        return connection.executemany(ask.statement.one, rows).rowcount
     assert statement.returns is not None
     kinds = tuple(statement.returns.values())
     return [

@@ -18,7 +18,7 @@ from holdfast.kernel.holds.requests import Outcome, Place, Request
 from holdfast.kernel.inventory import Clocks, InventoryNotFound
 from holdfast.kernel.inventory import bulk as slots
 from holdfast.kit import clock, outbox
-from holdfast.kit.bulk import Ask, Bundle, Program
+from holdfast.kit.bulk import Ask, Program, written
 from holdfast.kit.guards import Guards
 
 
@@ -30,10 +30,6 @@ class Surroundings:
     guards: Guards
     is_postgres: bool
     has_test_clock: bool
-
-
-class Undecided(Exception):
-    """A write touched other rows than were decided: the batch is undone as a whole."""
 
 
 def settle(requests: Sequence[Request], around: Surroundings, *, is_patient: bool) -> Program[list[Outcome]]:
@@ -141,7 +137,7 @@ def _read_counters(desk: Desk, wanted: Mapping[Spot, int]) -> Program[None]:
 def _write(desk: Desk, guards: Guards) -> Program[None]:
     """Only what was won, ended or given back, sorted by inventory and slot: first what gives way, then what comes."""
     now, sheets = desk.now, desk.sheets
-    yield from _written(
+    yield from written(
         bulk.END.of(sheets.ended, now=now),
         bulk.LET_GO.of(sheets.let_go),
         slots.GIVE_UP.of(sheets.given_up),
@@ -150,7 +146,7 @@ def _write(desk: Desk, guards: Guards) -> Program[None]:
     )
     counts = [(*spot, more) for spot, more in sorted(sheets.counts.items()) if more]
     taken = sorted(sheets.taken)
-    yield from _written(
+    yield from written(
         bulk.ADD.of(sheets.holds, now=now),
         bulk.ADD_ITEMS.of(sheets.items),
         bulk.ADD_LINES.of(sheets.lines),
@@ -187,13 +183,3 @@ def _published(desk: Desk, guards: Guards) -> tuple[Ask, Ask]:
     turns = [(inventory_id, desk.sales[inventory_id].seq) for inventory_id in sorted(seq_of)]
     next_seq = slots.NEXT_SEQ if guards.stands("seq") else slots.NEXT_SEQ_UNGUARDED
     return outbox.PUBLISH.of(rows), next_seq.of(turns, now=now)
-
-
-def _written(*asks: Ask) -> Program[None]:
-    """Those of them that have rows, in one trip."""
-    meant = tuple(ask for ask in asks if ask.rows)
-    if not meant:
-        return
-    for ask, touched in zip(meant, (yield Bundle(meant)), strict=True):
-        if touched != len(ask.rows):
-            raise Undecided(ask.statement.postgresql)

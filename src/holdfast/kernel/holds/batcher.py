@@ -18,12 +18,12 @@ import structlog
 
 from holdfast.kernel.audit import Actor
 from holdfast.kernel.holds import queries
-from holdfast.kernel.holds.batch import Surroundings, Undecided, settle
+from holdfast.kernel.holds.batch import Surroundings, settle
 from holdfast.kernel.holds.requests import Expire, InBooking, Outcome, Place, Release, Replayed, Request, TurnTaken
 from holdfast.kernel.holds.values import Hold, Wish
 from holdfast.kernel.inventory import Clocks, Inventory
 from holdfast.kit import bulk, metrics
-from holdfast.kit.bulk import ConnectionLost
+from holdfast.kit.bulk import ConnectionLost, Undecided
 from holdfast.kit.db import Database
 from holdfast.kit.errors import Contended, DatabaseUnavailable, Error, Overloaded
 
