@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 from holdfast.kernel import bookings, checkout, holds, inventory, payments, refunds
 from holdfast.kernel.audit import Actor
 from holdfast.kernel.bookings import Booking, Cancellation
-from holdfast.kernel.checkout import Opened
+from holdfast.kernel.checkout import Opened, TillBatch
 from holdfast.kernel.holds import Hold, Wish
 from holdfast.kernel.identity import Provider
 from holdfast.kernel.inventory import Clocks, Inventory, Limits, SlotState, Terms, turn
@@ -179,7 +179,7 @@ async def place_batched(
 
 @contextmanager
 def batched() -> Iterator[None]:
-    """Let whatever these builders hold go through a batcher meanwhile."""
+    """Let whatever these builders hold and settle go through batches meanwhile."""
     global _is_batched  # noqa: PLW0603 - the builders have no other place to remember it
     _is_batched = True
     try:
@@ -259,7 +259,17 @@ async def settle(
 ) -> str:
     """The gateway's word is applied; the outcome."""
     state = told(payment, status=status, captured=captured, fee=fee)
+    if _is_batched:
+        outcome = await confirm_batched(database, payment, state)
+        if outcome is not None:
+            return outcome
     return await database.run(lambda db: checkout.settle(db, payment.id, state, clocks=clocks))
+
+
+async def confirm_batched(database: Database, payment: Payment, state: GatewayPayment) -> str | None:
+    """Through a batch of the till, as servers do it; None where it is for the plain path."""
+    async with TillBatch(database) as batch:
+        return await batch.confirm(payment, state, now=await batch.now())
 
 
 async def booking(

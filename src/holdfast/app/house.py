@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from holdfast.app.products import PRODUCTS
 from holdfast.app.settings import Settings
 from holdfast.gateways.sandbox.adapter import SandboxGateway
-from holdfast.kernel.checkout import Till
+from holdfast.kernel.checkout import Till, TillBatch
 from holdfast.kernel.holds import Batcher
 from holdfast.kernel.identity import ADMIN, CUSTOMER, IdentitySettings
 from holdfast.kernel.inventory import Clocks
@@ -49,6 +49,8 @@ class House:
 
     async def close(self) -> None:
         await self.batcher.close()
+        if self.till.batch is not None:
+            await self.till.batch.close()
         for gateway in self.till.gateways.values():
             await gateway.close()
         if self.is_database_ours:
@@ -80,6 +82,7 @@ def build(
             gateways=gateways,
             clocks=clocks,
             webhook_base=f"{settings.origin}{API}/payments/webhook",
+            batch=TillBatch(ours),
         ),
         batcher=Batcher(ours, clocks),
         ticket_keys=tuple(TicketKey.from_seed(derive(secret, "tickets")) for secret in settings.secrets),

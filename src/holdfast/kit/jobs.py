@@ -17,6 +17,7 @@ import sqlalchemy as sa
 import structlog
 
 from holdfast.kit import clock, keeping, metrics
+from holdfast.kit.bulk import Insert
 from holdfast.kit.db import Database, Id, Json, Moment, Reader, Transaction, metadata
 from holdfast.kit.errors import Error
 from holdfast.kit.ids import new_id
@@ -84,6 +85,12 @@ async def enqueue(
         is_dead = jobs.c.state == "dead"
         statement = statement.on_conflict_do_update(index_elements=["key"], set_=again, where=is_dead)
     await db.execute(statement)
+
+
+#: The same for many at once, whose keys were never used: (id, kind, key, payload as JSON, run_at, created_at).
+ENQUEUE = Insert(
+    "jobs", {"id": "id", "kind": "text", "key": "text", "payload": "json", "run_at": "moment", "created_at": "moment"}
+)
 
 
 async def hasten(db: Transaction, *, key: str, run_at: datetime) -> None:

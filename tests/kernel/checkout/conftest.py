@@ -1,8 +1,8 @@
 """A till whose gateway is the sandbox, on a port of its own, telling us by webhooks over HTTP."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from holdfast.gateways.sandbox import SandboxSettings, create_sandbox
 from holdfast.gateways.sandbox.adapter import SandboxGateway
 from holdfast.kernel import checkout, refunds
 from holdfast.kernel.bookings import Booking
-from holdfast.kernel.checkout import Till, tasks
+from holdfast.kernel.checkout import Till, TillBatch, tasks
 from holdfast.kernel.holds import Hold
 from holdfast.kernel.payments import Method, Payment
 from holdfast.kit import jobs
@@ -127,8 +127,15 @@ class Shop:
         raise AssertionError(message)
 
 
+@pytest.fixture(params=["plain", "batched"], autouse=True)
+def way(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Whatever becomes of money is tried on both ways: a transaction a payment, and the batch that servers use."""
+    with builders.batched() if request.param == "batched" else nullcontext():
+        yield request.param
+
+
 @pytest.fixture
-async def shop(database: Database, tmp_path: Path) -> AsyncIterator[Shop]:
+async def shop(database: Database, tmp_path: Path, way: str) -> AsyncIterator[Shop]:
     settings = SandboxSettings(
         file=tmp_path / "books.sqlite3",
         api_key=API_KEY,
@@ -149,5 +156,6 @@ async def shop(database: Database, tmp_path: Path) -> AsyncIterator[Shop]:
         door = await stack.enter_async_context(
             serving(Starlette(routes=[Route("/webhook/sandbox", shop.webhook, methods=["POST"])]))
         )
-        shop.till = Till({"sandbox": gateway}, builders.CLOCKS, f"{door}/webhook")
+        batch = await stack.enter_async_context(TillBatch(database)) if way == "batched" else None
+        shop.till = Till({"sandbox": gateway}, builders.CLOCKS, f"{door}/webhook", batch=batch)
         yield shop

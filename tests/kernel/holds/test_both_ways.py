@@ -3,6 +3,7 @@
 import pytest
 
 from holdfast.app.check import check
+from holdfast.kernel.checkout import TillBatch
 from holdfast.kernel.holds import Batcher
 from holdfast.kit.db import Database
 from tests import builders
@@ -23,8 +24,11 @@ def way() -> str:
 @pytest.mark.alone
 async def test_random_scripts_end_the_same_on_both_ways(database: Database, time: Time) -> None:
     provider_id = (await builders.provider(database)).id
-    async with Batcher(database, CLOCKS) as batcher:
-        played = [await scripts.play(database, batcher, time, provider_id, seed) for seed in range(SCRIPTS)]
+    async with Batcher(database, CLOCKS) as batcher, TillBatch(database) as till:
+        played = [
+            await scripts.play(database, batcher, till, time, provider_id=provider_id, seed=seed)
+            for seed in range(SCRIPTS)
+        ]
 
     assert sum(played) > SCRIPTS
     assert [breach for breach in await check(database) if breach.name != UNLOGGED] == []

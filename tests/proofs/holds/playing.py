@@ -4,6 +4,7 @@ import asyncio
 from multiprocessing.sharedctypes import Synchronized
 
 from holdfast.app.check import check
+from holdfast.kernel.checkout import TillBatch
 from holdfast.kernel.holds import Batcher
 from holdfast.kit import logs, migrate
 from holdfast.kit.db import Database
@@ -30,11 +31,15 @@ async def _play(url: str, first: int, many: int) -> tuple[int, list[str]]:
     """How many requests the scripts made, and what is wrong afterwards."""
     await migrate.upgrade(url)
     requests = 0
-    async with Database(url, test_clock=True) as database, Batcher(database, CLOCKS) as batcher:
+    async with (
+        Database(url, test_clock=True) as database,
+        Batcher(database, CLOCKS) as batcher,
+        TillBatch(database) as till,
+    ):
         provider_id = (await builders.provider(database)).id
         async with builders.standing_clock(database) as clock:
             for seed in range(first, first + many):
-                requests += await scripts.play(database, batcher, clock, provider_id, seed)
+                requests += await scripts.play(database, batcher, till, clock, provider_id=provider_id, seed=seed)
                 if _played is not None:
                     with _played.get_lock():
                         _played.value += 1

@@ -8,19 +8,23 @@ import asyncio
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal, TypeAlias
 from uuid import UUID
 
 import sqlalchemy as sa
 
-from holdfast.kernel import checkout, holds, inventory
+from holdfast.kernel import bookings, checkout, holds, inventory, ledger, payments
 from holdfast.kernel.audit import Actor
+from holdfast.kernel.checkout import TillBatch
 from holdfast.kernel.holds import Hold, HoldNotFound, SlotsTaken, Wish
 from holdfast.kernel.inventory import Clocks, Limits, turn
 from holdfast.kernel.inventory.models import inventories
+from holdfast.kernel.payments import GatewayPayment, Payment
 from holdfast.kit import clock
 from holdfast.kit.db import Database
 from holdfast.kit.errors import Error
+from holdfast.kit.money import Money
 from tests import builders
 from tests import toy_product as toy
 from tests.builders import Time
@@ -52,7 +56,7 @@ class Place:
 class Of:
     """Something that is done to the hold of an earlier step."""
 
-    verb: Literal["release", "expire", "sell"]
+    verb: Literal["release", "expire", "sell", "book"]
     hold: int
 
 
@@ -68,7 +72,16 @@ class Close:
     state: Literal["cancelled", "closed", "on_sale"]
 
 
-Step: TypeAlias = tuple[Place | Of, ...] | Forward | Close
+@dataclass(frozen=True, slots=True)
+class Pay:
+    """Money comes for these holds at the same moment; of what was never taken to the till, nothing comes."""
+
+    holds: tuple[int, ...]
+    #: of the sum; anything but 1 is another amount than was asked for
+    share: int = 1
+
+
+Step: TypeAlias = tuple[Place | Of, ...] | Forward | Close | Pay
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +102,8 @@ def script(seed: int) -> Script:
         chain_seconds=dice.choice([600, 1800]),
     )
     steps: list[Step] = []
-    placed = 0
-    for _ in range(dice.randint(3, 8)):
+    placed, booked = 0, set[int]()
+    for _ in range(dice.randint(3, 10)):
         kind = dice.random()
         if kind < 0.15:
             steps.append(Forward(dice.choice([60, 299, 300, 301, 600])))
@@ -98,12 +111,20 @@ def script(seed: int) -> Script:
             steps.append(Close(dice.choice(["cancelled", "closed", "on_sale", "on_sale"])))
         elif kind < 0.3 and placed:
             steps.append((Of("sell", dice.randrange(placed)),))
+        elif kind < 0.4 and placed:
+            booked.add(number := dice.randrange(placed))
+            steps.append((Of("release" if dice.random() < 0.25 else "book", number),))
+        elif kind < 0.5 and placed:
+            many = min(placed, dice.randint(1, _GROUP_MAX))
+            steps.append(Pay(tuple(dice.sample(range(placed), many)), share=dice.choice([1, 1, 1, 2])))
         else:
             group: list[Place | Of] = []
             known = placed
             for _ in range(dice.randint(1, _GROUP_MAX)):
                 if known and dice.random() < 0.25:
-                    group.append(Of(dice.choice(["release", "expire"]), dice.randrange(known)))
+                    does_release, number = dice.random() < 0.5, dice.randrange(known)
+                    # What is being paid is released by a transaction of its own, after the batch.
+                    group.append(Of("release" if does_release and number not in booked else "expire", number))
                     continue
                 group.append(_place(dice))
                 placed += 1
@@ -130,6 +151,7 @@ class Stage:
     database: Database
     room: Room
     batcher: holds.Batcher
+    till: TillBatch
     people: list[Actor] = field(default_factory=lambda: [builders.user_actor() for _ in range(_OWNERS + 1)])
     placed: list[Hold | None] = field(default_factory=list)
 
@@ -147,6 +169,41 @@ class Stage:
             return list(await asyncio.gather(*works))
         return [await work for work in works]
 
+    async def pay(self, numbers: Sequence[int], *, share: int) -> tuple[list[int], list[object]]:
+        """Money comes; on the batched way at once. (in which order it was used, what became of each in that order).
+
+        What rides in the batch is decided first, in the order of arrival; the rest takes the plain path after it.
+        """
+        known = [(number, await self._payment_of(number)) for number in numbers]
+        due = [(number, payment) for number, payment in known if payment is not None]
+        told = {number: self._told(payment, share) for number, payment in due}
+        rode: dict[int, object] = {}
+        if self.way == "batched":
+            now = await self.till.now()
+            works = [self.till.confirm(payment, told[number], now=now) for number, payment in due]
+            came = await asyncio.gather(*works)
+            rode = {number: outcome for (number, _), outcome in zip(due, came, strict=True) if outcome is not None}
+        for number, payment in due:
+            if number not in rode:
+                settling = partial(checkout.settle, payment_id=payment.id, state=told[number], clocks=CLOCKS)
+                rode[number] = await self.database.run(settling)
+        return list(rode), list(rode.values())
+
+    def _told(self, payment: Payment, share: int) -> GatewayPayment:
+        return builders.told(
+            payment, captured=Money(payment.amount * share, payment.currency), fee=payment.amount // 50
+        )
+
+    async def _payment_of(self, number: int) -> Payment | None:
+        """The newest of that hold, open or not: what comes twice is told twice."""
+        hold = self.placed[number]
+        async with self.database.reader() as db:
+            booking = None if hold is None else await bookings.of_hold(db, hold.id)
+            if booking is None:
+                return None
+            theirs = (await payments.of_bookings(db, [booking.id]))[booking.id]
+        return theirs[-1] if theirs else None
+
     async def looks(self) -> object:
         """All that can be seen of the room and of what was held in it."""
         async with self.database.reader() as db:
@@ -156,7 +213,39 @@ class Stage:
             quantities = await inventory.quantities_taken(db, found.id, now=now)
             there = await holds.find_many(db, [hold.id for hold in self.placed if hold is not None])
         kept = [None if hold is None else _described(there[hold.id]) for hold in self.placed]
-        return found.state, found.sold, slots, quantities, kept
+        return found.state, found.sold, slots, quantities, kept, await self._sold()
+
+    async def _sold(self) -> list[object]:
+        """What became of each hold's booking and its money: payments, refunds, tickets, ledger, log, facts."""
+        seen: list[object] = []
+        async with self.database.reader() as db:
+            for hold in self.placed:
+                booking = None if hold is None else await bookings.of_hold(db, hold.id)
+                if booking is None:
+                    seen.append(None)
+                    continue
+                (view,) = await checkout.views_of(db, [booking])
+                seen.append(
+                    (
+                        (booking.state, booking.refund_state, booking.confirmed_at, booking.ended_at),
+                        [(each.item_number, each.place, each.label, each.state) for each in view.tickets],
+                        [
+                            (each.status, each.captured, each.gateway_fee, each.refund_reserved)
+                            for each in view.payments
+                        ],
+                        [(each.amount, each.why, each.status) for each in view.refunds],
+                        [await ledger.posted(db, cause_kind="payment", cause_id=each.id) for each in view.payments],
+                        [
+                            await payments.allocated(db, inventory_id=each.inventory_id, booking_id=each.id) != []
+                            for each in (booking,)
+                        ],
+                    )
+                )
+                logged = await builders.told_of(self.database, entity_id=booking.id)
+                seen.append(logged.actions)
+                seen += [(await builders.told_of(self.database, entity_id=each.id)).actions for each in view.payments]
+        seen.append((await builders.told_of(self.database, inventory_id=self.room.inventory.id)).facts)
+        return seen
 
     async def _played(self, action: Place | Of, number: int) -> object:
         try:
@@ -191,6 +280,8 @@ class Stage:
         hold = self.placed[action.hold]
         if hold is None:
             raise HoldNotFound
+        if action.verb == "book":
+            return (await builders.pending(self.database, hold)).status
         if action.verb == "sell":
             payment = await builders.pending(self.database, hold)
             return await builders.settle(self.database, payment)
@@ -226,7 +317,9 @@ class Difference(Exception):
         )
 
 
-async def play(database: Database, batcher: holds.Batcher, time: Time, provider_id: UUID, seed: int) -> int:
+async def play(
+    database: Database, batcher: holds.Batcher, till: TillBatch, time: Time, *, provider_id: UUID, seed: int
+) -> int:
     """Play the script of that number on both ways; how many requests. Raises Difference."""
     played = script(seed)
     rooms = [
@@ -243,8 +336,8 @@ async def play(database: Database, batcher: holds.Batcher, time: Time, provider_
         async with database.transaction() as db:
             twice = sa.update(inventories).where(inventories.c.id.in_([room.inventory.id for room in rooms]))
             await db.execute(twice.values(capacity=2 * PLACES))
-    plain = Stage("plain", played.shape, database, rooms[0], batcher)
-    batched = Stage("batched", played.shape, database, rooms[1], batcher)
+    plain = Stage("plain", played.shape, database, rooms[0], batcher, till)
+    batched = Stage("batched", played.shape, database, rooms[1], batcher, till)
     for number, step in enumerate(played.steps):
         if isinstance(step, Forward):
             await time.forward(seconds=step.seconds)
@@ -253,10 +346,17 @@ async def play(database: Database, batcher: holds.Batcher, time: Time, provider_
             for stage in (plain, batched):
                 await builders.set_state(database, stage.room, step.state)
             continue
-        one, other = await plain.play(step), await batched.play(step)
+        one: object
+        other: object
+        if isinstance(step, Pay):  # what rides is decided before what does not: the plain way follows that order
+            order, other = await batched.pay(step.holds, share=step.share)
+            _, one = await plain.pay(order, share=step.share)
+        else:
+            one, other = await plain.play(step), await batched.play(step)
         if one != other:
             raise Difference(played, number, one, other)
         seen, also_seen = await plain.looks(), await batched.looks()
         if seen != also_seen:
             raise Difference(played, number, seen, also_seen)
-    return sum(len(step) for step in played.steps if isinstance(step, tuple))
+    groups = [step.holds if isinstance(step, Pay) else step for step in played.steps if isinstance(step, (tuple, Pay))]
+    return sum(len(group) for group in groups)

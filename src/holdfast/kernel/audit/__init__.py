@@ -1,6 +1,6 @@
 """Remember who did what, for ever."""
 
-from holdfast.kernel.audit.actions import RECORD, RECORD_ORIGIN, record
+from holdfast.kernel.audit.actions import RECORD, RECORD_CHANGE, RECORD_ORIGIN, change_row, record
 from holdfast.kernel.audit.chain import chain, chain_breaches, waits
 from holdfast.kernel.audit.checks import CHECKS
 from holdfast.kernel.audit.origins import forget_origins, forget_origins_of
@@ -13,6 +13,7 @@ __all__ = [
     "CHECKS",
     "ORDER",
     "RECORD",
+    "RECORD_CHANGE",
     "RECORD_ORIGIN",
     "ActivityLog",
     "Actor",
@@ -25,6 +26,7 @@ __all__ = [
     "anyone",
     "chain",
     "chain_breaches",
+    "change_row",
     "entry",
     "forget_origins",
     "forget_origins_of",

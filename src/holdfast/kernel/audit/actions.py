@@ -1,5 +1,6 @@
 """Write down who changed what, in the transaction that changes it."""
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -65,4 +66,49 @@ RECORD = Insert(
         "timestamp": "moment",
     },
 )
+#: And of those that say what was before and after, too: rows of `change_row`.
+RECORD_CHANGE = Insert(
+    "activity_logs",
+    {
+        "id": "id",
+        "entity_type": "text",
+        "entity_id": "id",
+        "actor_kind": "text",
+        "user_id": "id",
+        "provider_id": "id",
+        "action_type": "text",
+        "details": "json",
+        "before": "json",
+        "after": "json",
+        "request_id": "text",
+        "timestamp": "moment",
+    },
+)
 RECORD_ORIGIN = Insert("activity_origins", {"log_id": "id", "address": "text"})
+
+
+def change_row(
+    *,
+    actor: Actor,
+    action: str,
+    entity_type: str,
+    entity_id: UUID,
+    now: datetime,
+    provider_id: UUID | None = None,
+    details: Mapping[str, Any] | None = None,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> tuple[Any, ...]:
+    """What `record` writes, as a row for `RECORD_CHANGE`; an address is a row of its own, by the first column."""
+    return (
+        new_id(),
+        entity_type,
+        entity_id,
+        actor.kind,
+        actor.user_id,
+        provider_id,
+        action,
+        *(None if each is None else json.dumps(each, separators=(",", ":")) for each in (details, before, after)),
+        actor.request_id,
+        now,
+    )

@@ -2,6 +2,7 @@
 
 from holdfast.kernel.checkout import metrics
 from holdfast.kernel.checkout.actions import open_payment, release, settle
+from holdfast.kernel.checkout.batch import TillBatch
 from holdfast.kernel.checkout.cancelling import (
     cancel,
     cancel_occurrence,
@@ -36,6 +37,7 @@ __all__ = [
     "PaymentUnavailable",
     "QuoteStale",
     "Till",
+    "TillBatch",
     "ask_gateway",
     "cancel",
     "cancel_occurrence",

@@ -31,7 +31,7 @@ from holdfast.kernel.payments import (
 from holdfast.kernel.refunds import Why
 from holdfast.kit import jobs
 from holdfast.kit.db import Transaction
-from holdfast.kit.money import Money, half_up
+from holdfast.kit.money import Money
 
 
 async def open_payment(
@@ -178,7 +178,14 @@ async def _use_money(taken: Turn, payment: Payment) -> str:
     """The money is there: confirm its booking with it, or send all of it back."""
     booking = await bookings.find(taken.db, payment.booking_id)
     captured = Money(payment.captured, payment.captured_currency)
-    why = rules.why_unusable(booking, payment, inventory=taken.inventory, captured=captured, now=taken.now)
+    why = rules.why_unusable(
+        booking,
+        payment,
+        inventory=taken.inventory,
+        captured=captured,
+        starts_at=booking.hold.starts_at,
+        now=taken.now,
+    )
     if why is None and rules.is_late(booking, now=taken.now) and await _is_owner_erased(taken.db, booking):
         why = "late"  # nobody is there to use it, or to cancel it
     if why is None:
@@ -226,8 +233,7 @@ async def _sell(taken: Turn, booking: Booking, *, actor: Actor) -> bool:
 async def _is_taken_out(taken: Turn, hold: Hold) -> bool:
     """Whether one of its places is no longer in the layout: taken out while its claim had lapsed."""
     layout = await inventory.layout(taken.db, taken.inventory.layout_id)
-    numbers = {place.number for place in layout.places}
-    return any(item.place < layout.next_number and item.place not in numbers for item in hold.kept)
+    return rules.lacks_any(layout, [item.place for item in hold.kept])
 
 
 async def finish_later(taken: Turn, *, key: str) -> None:
@@ -279,34 +285,15 @@ async def _own_unpaid(taken: Turn, booking: Booking, hold_ids: set[UUID]) -> lis
 
 
 async def _post_capture(taken: Turn, payment: Payment) -> None:
-    """Clearing holds the money; the provider is owed the fare less the platform's share, the platform has its fees."""
-    clearing = Account("gateway_clearing", payment.gateway)
-    share = await _platform_share(taken, payment)
-    pending = Account("provider_pending", str(payment.provider_id))
+    provider = await identity.provider(taken.db, payment.provider_id)
     await ledger.post(
         taken.db,
         cause_kind="payment",
         cause_id=payment.id,
-        transfers=[
-            Transfer("fare", debit=clearing, credit=pending, amount=payment.fare_amount - share),
-            Transfer("platform_fee", debit=clearing, credit=Account("platform_revenue"), amount=share),
-            Transfer("service_fee", debit=clearing, credit=Account("platform_revenue"), amount=payment.service_fee),
-            *_gateway_fee(payment),
-        ],
+        transfers=rules.capture_transfers(payment, fee_bps=provider.platform_fee_bps),
         currency=payment.captured_currency,
         now=taken.now,
     )
-
-
-async def _platform_share(taken: Turn, payment: Payment) -> int:
-    provider = await identity.provider(taken.db, payment.provider_id)
-    return half_up(payment.fare_amount * provider.platform_fee_bps, 10_000)
-
-
-def _gateway_fee(payment: Payment) -> list[Transfer]:
-    clearing = Account("gateway_clearing", payment.gateway)
-    fees = Account("gateway_fees", payment.gateway)
-    return [Transfer("gateway_fee", debit=fees, credit=clearing, amount=payment.gateway_fee)]
 
 
 async def _send_back(taken: Turn, payment: Payment, booking: Booking, *, why: Why) -> None:
@@ -323,7 +310,7 @@ async def _send_back(taken: Turn, payment: Payment, booking: Booking, *, why: Wh
                 credit=suspense,
                 amount=payment.captured,
             ),
-            *_gateway_fee(payment),
+            rules.gateway_fee(payment),
         ],
         currency=payment.captured_currency,
         now=taken.now,

@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from holdfast.kernel.inventory import Clocks
 from holdfast.kernel.payments import Gateway, Method
 from holdfast.kit.errors import Conflict, NotFound, Unavailable
+
+if TYPE_CHECKING:
+    from holdfast.kernel.checkout.batch import TillBatch
 
 #: Kinds of job.
 END = "payment.end"
@@ -23,6 +27,8 @@ class Till:
     webhook_base: str
     #: Minor units added once a booking, for products that have a service fee: part of their price lines already.
     methods: tuple[Method, ...] = ("credit_card", "debit_card", "upi", "net_banking", "wallet")
+    #: What comes at the same moment rides together; None: a transaction each.
+    batch: "TillBatch | None" = None
 
     def gateway(self, name: str) -> Gateway:
         if name not in self.gateways:

@@ -53,6 +53,7 @@ from holdfast.kernel.payments.queries import (
     overdue_holds,
     unprocessed_events,
 )
+from holdfast.kernel.payments.rules import without_payer
 from holdfast.kernel.payments.values import (
     METHODS,
     PAID,
@@ -136,4 +137,5 @@ __all__ = [
     "set_refunded",
     "store_event",
     "unprocessed_events",
+    "without_payer",
 ]

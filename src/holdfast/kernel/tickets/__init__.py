@@ -1,7 +1,7 @@
 """One ticket an item: its signed code, and the page it is printed on."""
 
 from holdfast.kernel.tickets import printing
-from holdfast.kernel.tickets.actions import cancel, issue, use, used_items
+from holdfast.kernel.tickets.actions import cancel, issue, new_number, use, used_items
 from holdfast.kernel.tickets.checks import CHECKS
 from holdfast.kernel.tickets.qr import qr_svg
 from holdfast.kernel.tickets.queries import find, of_bookings
@@ -40,6 +40,7 @@ __all__ = [
     "find",
     "issue",
     "new_nonce",
+    "new_number",
     "of_bookings",
     "printing",
     "qr_svg",

@@ -107,6 +107,11 @@ async def use(db: Transaction, claims: TicketClaims, *, actor: Actor, now: datet
     return ticket
 
 
+def new_number() -> str:
+    """A number as it is printed; that nobody has it yet is the table's to say."""
+    return f"T{secrets.randbelow(10**NUMBER_DIGITS):0{NUMBER_DIGITS}d}"
+
+
 def _say_why_not(ticket: Ticket, claims: TicketClaims) -> None:
     if ticket.nonce != claims.nonce or ticket.inventory_id != claims.inventory_id:
         raise TicketForged
@@ -118,7 +123,7 @@ def _say_why_not(ticket: Ticket, claims: TicketClaims) -> None:
 
 async def _new_number(db: Transaction, inventory_id: UUID, ticket_id: UUID) -> str:
     while True:
-        number = f"T{secrets.randbelow(10**NUMBER_DIGITS):0{NUMBER_DIGITS}d}"
+        number = new_number()
         row = {"number": number, "inventory_id": inventory_id, "ticket_id": ticket_id}
         if await db.execute(db.insert(ticket_numbers).values(row).on_conflict_do_nothing()):
             return number

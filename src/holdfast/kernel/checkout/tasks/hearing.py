@@ -1,6 +1,7 @@
 """Hear what gateways tell, and send refunds: verified, stored, processed by whoever meets it."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -8,10 +9,11 @@ from uuid import UUID
 import structlog
 
 from holdfast.kernel import payments, refunds
-from holdfast.kernel.checkout.tasks.paying import ASK_AGAIN, settle
+from holdfast.kernel.checkout.batch import Heard
+from holdfast.kernel.checkout.tasks.paying import ASK_AGAIN, apply, settle
 from holdfast.kernel.checkout.values import Till
 from holdfast.kernel.inventory import turn
-from holdfast.kernel.payments import GatewayRefund, GatewayRefused
+from holdfast.kernel.payments import GatewayRefund, GatewayRefused, Notice
 from holdfast.kit import clock, metrics
 from holdfast.kit.db import Database, Transaction
 from holdfast.kit.errors import Error
@@ -24,20 +26,47 @@ _webhooks = metrics.counter("holdfast_webhooks_total", "Notices of gateways: tak
 
 async def receive(database: Database, till: Till, *, gateway: str, headers: Mapping[str, str], body: bytes) -> None:
     """A webhook: verified, stored, then processed. BadSignature changes nothing; a crash between loses nothing."""
-    async with database.reader() as db:
-        now = await clock.moment(db)
+    now = await _now(database, till)
     teller = till.gateway(gateway)
     try:
         notice = teller.read(headers, body, now=now)
     except Error:
         _webhooks.labels(gateway, "refused").inc()
         raise
-    event_id = await database.run(partial(payments.store_event, gateway=gateway, notice=notice, now=now))
+    heard = None if till.batch is None else await till.batch.hear(notice, gateway=gateway)
+    if heard is not None:
+        event_id = heard.event_id
+    else:
+        event_id = await database.run(partial(payments.store_event, gateway=gateway, notice=notice, now=now))
     _webhooks.labels(gateway, "taken").inc()
     try:
-        await process(database, till, event_id)
+        if heard is None or heard.payment is None:
+            await process(database, till, event_id)
+        elif not heard.is_processed:
+            await _process_together(database, till, heard, heard.payment, notice)
     except Error as error:  # it is stored: `reconcile` meets it again within seconds
         log.warning("webhook_processed_later", gateway=gateway, event_id=str(event_id), error=error.code)
+
+
+async def _now(database: Database, till: Till) -> datetime:
+    if till.batch is not None:
+        return await till.batch.now()
+    async with database.reader() as db:
+        return await clock.moment(db)
+
+
+async def _process_together(
+    database: Database, till: Till, heard: Heard, payment: payments.Payment, notice: Notice
+) -> None:
+    """As `process`: what goes well rides in a batch with others of its moment, the rest takes a transaction each."""
+    state = await till.gateway(payment.gateway).payment(key=str(payment.id))
+    outcome = None
+    if state is not None and state.status == "completed" and till.batch is not None:
+        outcome = await till.batch.confirm(payment, state, now=heard.now, told=heard, notice=notice)
+    if outcome is not None:
+        return
+    outcome = "unknown" if state is None else await apply(database, till, payment.id, state)
+    await _finish(database, heard.event_id, outcome)
 
 
 async def process(database: Database, till: Till, event_id: UUID) -> str:
@@ -47,12 +76,15 @@ async def process(database: Database, till: Till, event_id: UUID) -> str:
     if event.is_processed:
         return "unchanged"
     outcome = await _follow(database, till, event)
+    await _finish(database, event_id, outcome)
+    return outcome
 
+
+async def _finish(database: Database, event_id: UUID, outcome: str) -> None:
     async def finish(db: Transaction) -> None:
         await payments.finish_event(db, event_id, outcome=outcome, now=await clock.moment(db))
 
     await database.run(finish)
-    return outcome
 
 
 async def _follow(database: Database, till: Till, event: payments.GatewayEvent) -> str:

@@ -19,6 +19,7 @@ from holdfast.kernel.inventory import turn
 from holdfast.kernel.payments import (
     AlreadyPaid,
     CheckoutRequest,
+    GatewayPayment,
     GatewayRefused,
     GatewayUnknown,
     GatewayUnreachable,
@@ -135,6 +136,11 @@ async def settle(database: Database, till: Till, payment_id: UUID) -> str:
     state = await till.gateway(payment.gateway).payment(key=str(payment_id))
     if state is None:
         return "unknown"
+    return await apply(database, till, payment_id, state)
+
+
+async def apply(database: Database, till: Till, payment_id: UUID, state: GatewayPayment) -> str:
+    """Apply what a gateway says of a payment, in a transaction of its own. The outcome in a word."""
     return await database.run(lambda db: actions.settle(db, payment_id, state, clocks=till.clocks))
 
 
