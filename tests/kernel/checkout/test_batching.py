@@ -111,7 +111,7 @@ async def test_money_that_has_to_go_back_is_left_to_the_plain_path(database: Dat
             batch.confirm(whole, builders.told(whole), now=now),
         )
 
-    assert outcomes == [None, "confirmed"]
+    assert list(outcomes) == [None, "confirmed"]
     assert await of(database, short) == ("pending", "initiated", 0)
 
 

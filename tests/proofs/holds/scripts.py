@@ -102,7 +102,7 @@ def script(seed: int) -> Script:
         chain_seconds=dice.choice([600, 1800]),
     )
     steps: list[Step] = []
-    placed, booked = 0, set[int]()
+    placed = 0
     for _ in range(dice.randint(3, 10)):
         kind = dice.random()
         if kind < 0.15:
@@ -112,8 +112,7 @@ def script(seed: int) -> Script:
         elif kind < 0.3 and placed:
             steps.append((Of("sell", dice.randrange(placed)),))
         elif kind < 0.4 and placed:
-            booked.add(number := dice.randrange(placed))
-            steps.append((Of("release" if dice.random() < 0.25 else "book", number),))
+            steps.append((Of("release" if dice.random() < 0.25 else "book", dice.randrange(placed)),))
         elif kind < 0.5 and placed:
             many = min(placed, dice.randint(1, _GROUP_MAX))
             steps.append(Pay(tuple(dice.sample(range(placed), many)), share=dice.choice([1, 1, 1, 2])))
@@ -122,9 +121,7 @@ def script(seed: int) -> Script:
             known = placed
             for _ in range(dice.randint(1, _GROUP_MAX)):
                 if known and dice.random() < 0.25:
-                    does_release, number = dice.random() < 0.5, dice.randrange(known)
-                    # What is being paid is released by a transaction of its own, after the batch.
-                    group.append(Of("release" if does_release and number not in booked else "expire", number))
+                    group.append(Of(dice.choice(["release", "expire"]), dice.randrange(known)))
                     continue
                 group.append(_place(dice))
                 placed += 1
@@ -158,6 +155,8 @@ class Stage:
     async def play(self, group: Sequence[Place | Of]) -> list[object]:
         """What each was answered, without what differs between twins."""
         numbers = []
+        if len(group) > 1:
+            group = [await self._within_the_batch(action) for action in group]
         for action in group:
             if isinstance(action, Place):
                 numbers.append(len(self.placed))
@@ -168,6 +167,15 @@ class Stage:
         if self.way == "batched":
             return list(await asyncio.gather(*works))
         return [await work for work in works]
+
+    async def _within_the_batch(self, action: Place | Of) -> Place | Of:
+        """What is being paid is released by a transaction of its own, after the batch: not in the midst of a group."""
+        if not isinstance(action, Of) or action.verb != "release":
+            return action
+        hold = self.placed[action.hold]
+        if hold is None or (await builders.hold_of(self.database, hold)).state != "converted":
+            return action
+        return Of("expire", action.hold)
 
     async def pay(self, numbers: Sequence[int], *, share: int) -> tuple[list[int], list[object]]:
         """Money comes; on the batched way at once. (in which order it was used, what became of each in that order).

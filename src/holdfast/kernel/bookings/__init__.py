@@ -1,5 +1,6 @@
 """The promise: what was sold to whom, and how it ended."""
 
+from holdfast.kernel.bookings import bulk
 from holdfast.kernel.bookings.actions import (
     blank_reasons,
     cancel,
@@ -89,6 +90,7 @@ __all__ = [
     "TicketUsed",
     "amounts_due",
     "blank_reasons",
+    "bulk",
     "cancel",
     "cancellation",
     "cancellations_of",

@@ -1,5 +1,6 @@
 """Hold places for a while: all of them or none, until a moment that is exact."""
 
+from holdfast.kernel.holds import bulk_paying
 from holdfast.kernel.holds.actions import (
     blank_keys,
     cancel_items,
@@ -74,6 +75,7 @@ __all__ = [
     "WantedItem",
     "Wish",
     "blank_keys",
+    "bulk_paying",
     "cancel_items",
     "claims_missing",
     "convert",

@@ -1,6 +1,7 @@
 """Know who is who: accounts, sign-ins, roles, providers and their members, API keys."""
 
 from holdfast.kernel.audit import Actor, admin, anyone, signed_in
+from holdfast.kernel.identity import bulk
 from holdfast.kernel.identity.access import (
     Authenticator,
     Caller,
@@ -121,6 +122,7 @@ __all__ = [
     "admin",
     "all_providers",
     "anyone",
+    "bulk",
     "change_email",
     "change_password",
     "change_profile",

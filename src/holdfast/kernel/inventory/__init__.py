@@ -1,6 +1,6 @@
 """What is for sale, in which order it changes, and which slots of it are taken."""
 
-from holdfast.kernel.inventory import bulk, claims
+from holdfast.kernel.inventory import bulk, bulk_selling, claims
 from holdfast.kernel.inventory.actions import (
     PlacesInUse,
     add,
@@ -84,6 +84,7 @@ __all__ = [
     "add_layout",
     "archive",
     "bulk",
+    "bulk_selling",
     "capacities",
     "claims",
     "claims_with_ends",

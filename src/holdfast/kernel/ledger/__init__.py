@@ -1,5 +1,6 @@
 """Where the money stands: append-only books that balance by construction."""
 
+from holdfast.kernel.ledger import bulk
 from holdfast.kernel.ledger.actions import post
 from holdfast.kernel.ledger.checks import CHECKS
 from holdfast.kernel.ledger.queries import balances, flows, movements, posted, statements, total_of
@@ -14,6 +15,7 @@ __all__ = [
     "Statement",
     "Transfer",
     "balances",
+    "bulk",
     "flows",
     "movements",
     "post",

@@ -1,5 +1,6 @@
 """One charge through any gateway: intended, called, proved, captured once."""
 
+from holdfast.kernel.payments import bulk
 from holdfast.kernel.payments.actions import (
     allocate,
     blank_payer,
@@ -110,6 +111,7 @@ __all__ = [
     "allocate",
     "allocated",
     "blank_payer",
+    "bulk",
     "by_reference",
     "capture",
     "count_open",

@@ -1,6 +1,6 @@
 """One ticket an item: its signed code, and the page it is printed on."""
 
-from holdfast.kernel.tickets import printing
+from holdfast.kernel.tickets import bulk, printing
 from holdfast.kernel.tickets.actions import cancel, issue, new_number, use, used_items
 from holdfast.kernel.tickets.checks import CHECKS
 from holdfast.kernel.tickets.qr import qr_svg
@@ -36,6 +36,7 @@ __all__ = [
     "TicketKeyUnknown",
     "TicketNotFound",
     "TicketUnreadable",
+    "bulk",
     "cancel",
     "find",
     "issue",
