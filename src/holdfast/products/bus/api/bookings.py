@@ -1,23 +1,26 @@
 """`POST /bookings/create`: the booking of a reservation, once it is paid. The rest of bookings is the kernel's."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Self
 from uuid import UUID
+from weakref import WeakKeyDictionary, ref
 
 from fastapi import Response
 
-from holdfast.kernel import bookings, checkout
+from holdfast.kernel import bookings, checkout, holds
 from holdfast.kernel.bookings import Booking
 from holdfast.kernel.checkout import BookingView
 from holdfast.kernel.holds import Hold, HoldExpired, is_live
 from holdfast.kernel.identity import Caller, customer
 from holdfast.kit import clock
-from holdfast.kit.db import Transaction
+from holdfast.kit.db import Database, Transaction
 from holdfast.kit.fields import Answer
 from holdfast.kit.http import Db, Router, allow, unkeyed
+from holdfast.kit.together import Together
 from holdfast.products.bus import present, queries
-from holdfast.products.bus.api import lookups
 from holdfast.products.bus.models import bus_booking_receipts
 from holdfast.products.bus.schemas_reservations import CreateBooking, ReservedSeat
 from holdfast.products.bus.values import PaymentRequired, ReservationNotFound
@@ -79,28 +82,68 @@ class CreatedBooking(Answer):
 @unkeyed("the reservation is the key: however often it is asked for, it is the same booking")
 async def create_booking(*, body: CreateBooking, response: Response, caller: Caller, database: Db) -> CreatedBooking:
     """The booking of one's paid reservation: 201 the first time, 200 again; 409 payment_required before."""
-    hold, booking = await lookups.reservation_by_id(database, body.reservation_id, caller)
-    if not caller.is_owner(hold.owner_id):
+    found = await _together(database).find(body.reservation_id)
+    if found is None or found.hold.product != "bus" or not caller.is_owner(found.hold.owner_id):
         raise ReservationNotFound
-
-    async def show(db: Transaction) -> tuple[CreatedBooking, bool]:
-        now = await clock.moment(db)
-        paid = _paid(hold, booking, now=now)
-        receipt = {"booking_id": paid.id, "created_at": now}
-        is_first = await db.execute(db.insert(bus_booking_receipts).values(receipt).on_conflict_do_nothing()) == 1
-        view = (await checkout.views_of(db, [await bookings.find(db, paid.id)]))[0]
-        return CreatedBooking.of(view, await queries.occurrences(db, [paid.inventory_id])), is_first
-
-    shown, is_first = await database.run(show)
-    response.status_code = 201 if is_first else 200
+    view = _paid(found)
+    shown = CreatedBooking.of(view, found.rows)
+    receipt = {"booking_id": view.booking.id, "created_at": found.now}
+    insert = partial(_insert, receipt=receipt)
+    response.status_code = 201 if await database.run(insert) else 200
     return shown
 
 
-def _paid(hold: Hold, booking: Booking | None, *, now: datetime) -> Booking:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A reservation at a moment, and, once it was paid, all that is shown of its booking."""
+
+    hold: Hold
+    booking: Booking | None
+    view: BookingView | None
+    rows: Mapping[UUID, queries.Occurrence]
+    now: datetime
+
+
+#: Those who ask at the same moment are answered out of one look, by the database that is looked into.
+_looks: WeakKeyDictionary[Database, Together[UUID, _Found]] = WeakKeyDictionary()
+
+
+def _together(database: Database) -> Together[UUID, _Found]:
+    if database not in _looks:
+        _looks[database] = Together(partial(_look, ref(database)))
+    return _looks[database]
+
+
+async def _look(database_ref: "ref[Database]", hold_ids: Sequence[UUID]) -> Mapping[UUID, _Found]:
+    database = database_ref()
+    assert database is not None
+    async with database.reader() as db:
+        booked = await bookings.of_holds(db, hold_ids)
+        unbooked = [hold_id for hold_id in hold_ids if hold_id not in booked]
+        held = await holds.find_many(db, unbooked) if unbooked else {}
+        paid = [booking for booking in booked.values() if booking.was_confirmed]
+        views = {view.booking.id: view for view in await checkout.views_of(db, paid)}
+        rows = await queries.occurrences(db, [booking.inventory_id for booking in paid])
+        now = await clock.moment(db)
+    held |= {hold_id: booking.hold for hold_id, booking in booked.items()}
+    found = {}
+    for hold_id, hold in held.items():
+        booking = booked.get(hold_id)
+        view = None if booking is None else views.get(booking.id)
+        found[hold_id] = _Found(hold, booking, view, rows, now)
+    return found
+
+
+async def _insert(db: Transaction, receipt: Mapping[str, object]) -> bool:
+    """Whether it is the first time that somebody asks for it."""
+    return await db.execute(db.insert(bus_booking_receipts).values(receipt).on_conflict_do_nothing()) == 1
+
+
+def _paid(found: _Found) -> BookingView:
     """PaymentRequired while it may still be paid, HoldExpired where it ended unpaid."""
-    if booking is not None and booking.was_confirmed:
-        return booking
-    is_open = booking is None or booking.state == "pending"
-    if is_open and is_live(hold, now=now):
+    if found.view is not None:
+        return found.view
+    is_open = found.booking is None or found.booking.state == "pending"
+    if is_open and is_live(found.hold, now=found.now):
         raise PaymentRequired
     raise HoldExpired
