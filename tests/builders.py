@@ -212,6 +212,14 @@ async def open_payment(
 ) -> Opened:
     """Its owner goes to the till."""
     actor = user_actor(held.owner_id)
+    if _is_batched:
+        async with TillBatch(database) as batch:
+            at_hand = await batch.hold(held.id)
+            payment = await batch.open(
+                at_hand, method=method, gateway=GATEWAY, amount=amount, actor=actor, clocks=clocks
+            )
+        if payment is not None:
+            return Opened(payment.booking_id, payment_id=payment.id, is_new=True)
     return await database.run(
         lambda db: checkout.open_payment(
             db, held.id, method=method, gateway=GATEWAY, amount=amount, actor=actor, clocks=clocks

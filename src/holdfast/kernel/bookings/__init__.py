@@ -44,6 +44,7 @@ from holdfast.kernel.bookings.rules import (
     amounts_due,
     chosen,
     is_moved,
+    new_reference,
     refuse_unless_cancellable,
 )
 from holdfast.kernel.bookings.rules import quote as quote_due
@@ -110,6 +111,7 @@ __all__ = [
     "lapsed",
     "listed",
     "listing",
+    "new_reference",
     "of_hold",
     "of_holds",
     "of_inventory",

@@ -58,6 +58,18 @@ ADD_REFERENCES = Statement(
     rows={"gateway": "text", "reference": "text", "inventory_id": "id", "payment_id": "id"},
 )
 
+#: The intents to pay. One open payment a booking: the database refuses a second.
+ADD = Insert("payments", _PAYMENT)
+
+#: Their gateways opened a checkout.
+OPENED = Statement(
+    "UPDATE payments SET status = 'pending', gateway_reference = COALESCE(payments.gateway_reference, r.reference), "
+    "url = r.url, updated_at = {now} FROM {rows} WHERE payments.inventory_id = r.inventory_id "
+    "AND payments.id = r.id AND payments.status = 'initiated'",
+    rows={**_KEY, "reference": "text", "url": "text"},
+    values={"now": "moment"},
+)
+
 #: Money came; exactly once, for they were seen unpaid under their locks.
 CAPTURE = Statement(
     "UPDATE payments SET status = 'completed', captured = r.captured, captured_currency = r.captured_currency, "

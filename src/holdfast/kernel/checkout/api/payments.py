@@ -1,5 +1,6 @@
 """Payments over HTTP: open one, hear of it from its gateway, look at it, send money back."""
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -20,6 +21,7 @@ from holdfast.kernel.checkout.api.lookups import (
     products_of,
     readable_payment,
 )
+from holdfast.kernel.checkout.values import Till
 from holdfast.kernel.checkout.views import PaidFor
 from holdfast.kernel.holds import Hold, HoldNotFound
 from holdfast.kernel.identity import Caller, customer, payer
@@ -75,7 +77,7 @@ async def initiate_payment(
     key: Key,
 ) -> schemas.OpenedPayment:
     """Open a payment of one's hold (201), or get the one that is open (200); another method ends that one first."""
-    hold = await _hold_to_pay(database, body, caller)
+    hold = await _hold_to_pay(database, till, body, caller)
     _refuse_foreign_return(request, body.return_url)
     opened, payment = await tasks.pay(
         database,
@@ -85,12 +87,15 @@ async def initiate_payment(
         amount=None if body.amount is None else Money.parse(body.amount, hold.currency),
         return_url=body.return_url,
         actor=caller,
+        hold=hold,
     )
     response.status_code = 201 if opened.is_new else 200
 
     async def remember(db: Transaction) -> schemas.OpenedPayment:
         subject = payment.id if payment is not None else opened.booking_id
         await key.remember(db, subject=subject, status=response.status_code or 201)
+        if payment is not None and opened.is_new:
+            return _just_opened(payment, now=await clock.moment(db))
         return await _opened(db, await bookings.find(db, opened.booking_id), payment)
 
     return await database.run(remember)
@@ -203,18 +208,22 @@ async def simulate_payment(
     return {"session_id": session_id, "status": state.status}
 
 
-async def _hold_to_pay(database: Db, body: schemas.InitiatePayment, caller: Actor) -> Hold:
+async def _hold_to_pay(database: Db, till: Till, body: schemas.InitiatePayment, caller: Actor) -> Hold:
     """The hold that the body names, if it is the caller's; 404 otherwise."""
     named = [each for each in (body.reservation_id, body.hold_id, body.booking_id) if each is not None]
     if len(named) != 1:
         raise NameOneToPay
-    async with database.reader() as db:
-        if body.booking_id is not None:
+    if body.booking_id is not None:
+        async with database.reader() as db:
             booking = await bookings.find(db, body.booking_id)
-            if not caller.is_owner(booking.owner_id):
-                raise BookingNotFound
-            return booking.hold
-        hold = await holds.find(db, named[0])
+        if not caller.is_owner(booking.owner_id):
+            raise BookingNotFound
+        return booking.hold
+    if till.batch is not None:
+        hold = await till.batch.hold(named[0])
+    else:
+        async with database.reader() as db:
+            hold = await holds.find(db, named[0])
     if not caller.is_owner(hold.owner_id):
         raise HoldNotFound
     return hold
@@ -227,6 +236,21 @@ def _refuse_foreign_return(request: Request, return_url: str | None) -> None:
     allowed = request.app.state.return_addresses
     if wanted.scheme not in {"http", "https"} or f"{wanted.scheme}://{wanted.netloc}" not in allowed:
         raise ReturnAddressNotAllowed
+
+
+def _just_opened(payment: Payment, *, now: datetime) -> schemas.OpenedPayment:
+    """Its booking is of the same sum and ends with it: made together."""
+    return schemas.OpenedPayment(
+        booking_id=payment.booking_id,
+        payment_id=payment.id,
+        payment_url=payment.url if payment.is_open else None,
+        session_id=payment.gateway_reference,
+        status=payment.status,
+        amount=Money(payment.amount, payment.currency).amount,
+        currency=payment.currency,
+        expires_at=payment.expires_at,
+        server_time=now,
+    )
 
 
 async def _opened(db: Reader, booking: Booking, payment: Payment | None) -> schemas.OpenedPayment:

@@ -1,4 +1,4 @@
-"""Let what comes to the till at the same moment ride in one transaction: notices, confirmations.
+"""Let what comes to the till at the same moment ride in one transaction: payments, notices, confirmations.
 
 Docs: docs/holds.md, "Confirm, and late money"; docs/decisions/0010-confirmations-in-batches.md.
 """
@@ -8,14 +8,18 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Self
+from uuid import UUID
 
-from holdfast.kernel import inventory, payments
-from holdfast.kernel.checkout.batch import confirming, hearing
-from holdfast.kernel.checkout.batch.requests import Confirm, Hear, Heard, Told
-from holdfast.kernel.inventory import Layout
-from holdfast.kernel.payments import GatewayPayment, Notice, Payment
+from holdfast.kernel import holds, inventory, payments
+from holdfast.kernel.audit import Actor
+from holdfast.kernel.checkout.batch import confirming, hearing, opening
+from holdfast.kernel.checkout.batch.requests import Confirm, Enter, Hear, Heard, Open, Told
+from holdfast.kernel.holds import Hold, HoldNotFound
+from holdfast.kernel.inventory import Clocks, Layout
+from holdfast.kernel.payments import CheckoutSession, GatewayPayment, Method, Notice, Payment
 from holdfast.kit import bulk, clock
 from holdfast.kit.db import Database
+from holdfast.kit.money import Money
 from holdfast.kit.rides import Rides
 from holdfast.kit.together import Together
 
@@ -27,9 +31,24 @@ class TillBatch:
         self, database: Database, *, open_writer: Callable[[Database], bulk.Writer] = bulk.open_writer
     ) -> None:
         self._database = database
+        self._holds = Together[UUID, Hold](self._find_holds)
         self._clock = Together[None, datetime](self._look)
         self._hearing = Rides[Hear, Heard](
             database, partial(hearing.settle, database=database), name="notices", marks=_notice, open_writer=open_writer
+        )
+        self._opening = Rides[Open, Payment](
+            database,
+            partial(opening.settle, database=database),
+            name="payments",
+            marks=_hold,
+            open_writer=open_writer,
+        )
+        self._entering = Rides[Enter, Payment](
+            database,
+            partial(opening.enter, database=database),
+            name="checkouts",
+            marks=_entered,
+            open_writer=open_writer,
         )
         self._confirming = Rides[Confirm, str](
             database,
@@ -53,8 +72,8 @@ class TillBatch:
 
     async def close(self) -> None:
         """Let what waits be settled, then let go of the connections."""
-        await self._hearing.close()
-        await self._confirming.close()
+        for rides in (self._hearing, self._opening, self._entering, self._confirming):
+            await rides.close()
 
     async def hear(self, notice: Notice, *, gateway: str) -> Heard | None:
         """Keep a verified notice; None where only the plain path can. Overloaded where too many wait."""
@@ -82,6 +101,32 @@ class TillBatch:
         outcome = await self._confirming.ride(Confirm(payment, state, finishing, layout))
         return outcome if isinstance(outcome, str) else None
 
+    async def hold(self, hold_id: UUID) -> Hold:
+        """A hold as it is now, looked up with those that others ask for. HoldNotFound."""
+        found = await self._holds.find(hold_id)
+        if found is None:
+            raise HoldNotFound
+        return found
+
+    async def open(
+        self, hold: Hold, *, method: Method, gateway: str, amount: Money | None, actor: Actor, clocks: Clocks
+    ) -> Payment | None:
+        """What `checkout.open_payment` does where all goes well; None, and nothing done, where it does not.
+
+        `hold`: as it was a moment ago. Overloaded.
+        """
+        outcome = await self._opening.ride(Open(hold, method, gateway, amount, actor, clocks))
+        return outcome if isinstance(outcome, Payment) else None
+
+    async def enter(self, payment: Payment, session: CheckoutSession) -> Payment | None:
+        """What `payments.opened` does: the payment as it is now; None, and nothing done, where it went on meanwhile."""
+        outcome = await self._entering.ride(Enter(payment, session))
+        return outcome if isinstance(outcome, Payment) else None
+
+    async def _find_holds(self, hold_ids: Sequence[UUID]) -> Mapping[UUID, Hold]:
+        async with self._database.reader() as db:
+            return await holds.find_many(db, hold_ids)
+
     async def _look(self, _: Sequence[None]) -> Mapping[None, datetime]:
         async with self._database.reader() as db:
             return {None: await clock.moment(db)}
@@ -95,6 +140,14 @@ class TillBatch:
 
 def _notice(request: Hear) -> Iterator[Hashable]:
     yield request.gateway, request.notice.event_id
+
+
+def _hold(request: Open) -> Iterator[Hashable]:
+    yield request.hold.id
+
+
+def _entered(request: Enter) -> Iterator[Hashable]:
+    yield request.payment.id
 
 
 def _payment(request: Confirm) -> Iterator[Hashable]:

@@ -4,9 +4,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from holdfast.kernel.inventory import Layout
-from holdfast.kernel.payments import GatewayPayment, Notice, Payment
+from holdfast.kernel.audit import Actor
+from holdfast.kernel.holds import Hold
+from holdfast.kernel.inventory import Clocks, Layout
+from holdfast.kernel.payments import CheckoutSession, GatewayPayment, Method, Notice, Payment
 from holdfast.kit.ids import new_id
+from holdfast.kit.money import Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +52,29 @@ class Confirm:
     @property
     def inventory_id(self) -> UUID:
         return self.payment.inventory_id
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Somebody goes to the till with a hold. `hold`: as it was a moment ago; `amount` is only compared."""
+
+    hold: Hold
+    method: Method
+    gateway: str
+    amount: Money | None
+    actor: Actor
+    clocks: Clocks
+    booking_id: UUID = field(default_factory=new_id)
+    payment_id: UUID = field(default_factory=new_id)
+
+    @property
+    def inventory_id(self) -> UUID:
+        return self.hold.inventory_id
+
+
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """The gateway opened a checkout for a payment: where its customer pays is written down."""
+
+    payment: Payment
+    session: CheckoutSession

@@ -15,6 +15,7 @@ from holdfast.kernel import bookings, payments
 from holdfast.kernel.audit import Actor
 from holdfast.kernel.checkout import actions
 from holdfast.kernel.checkout.values import Opened, PaymentUnavailable, Till
+from holdfast.kernel.holds import Hold
 from holdfast.kernel.inventory import turn
 from holdfast.kernel.payments import (
     AlreadyPaid,
@@ -46,15 +47,26 @@ async def pay(
     amount: Money | None,
     return_url: str | None,
     actor: Actor,
+    hold: Hold | None = None,
 ) -> tuple[Opened, Payment | None]:
     """Open a payment: write the intent, open the gateway's checkout, write the outcome. Safe to repeat at any step.
 
     The same method again gives the open payment; another method ends the first checkout before. (decision, payment);
-    no payment where nothing was to be paid. Raises what `actions.open_payment` raises, MethodNotOffered and
-    PaymentUnavailable.
+    no payment where nothing was to be paid. `hold`: as it was a moment ago, if the caller has it. Raises what
+    `actions.open_payment` raises, MethodNotOffered and PaymentUnavailable.
     """
     if method not in till.methods:
         raise MethodNotOffered(method)
+    if till.batch is not None:
+        at_hand = hold or await till.batch.hold(hold_id)
+        gateway, clocks = till.first.name, till.clocks
+        payment = await till.batch.open(
+            at_hand, method=method, gateway=gateway, amount=amount, actor=actor, clocks=clocks
+        )
+        if payment is not None:
+            opened = Opened(payment.booking_id, payment_id=payment.id, is_new=True)
+            title = str(at_hand.description.get("title", payment.id))
+            return opened, await _call(database, till, payment, title=title, return_url=return_url)
     for _ in range(3):
         opened = await database.run(
             lambda db: actions.open_payment(
@@ -86,10 +98,16 @@ async def _open_checkout(database: Database, till: Till, payment_id: UUID, *, re
         return payment
     if payment.status in payments.PAID:
         raise AlreadyPaid
+    title = str(booking.hold.description.get("title", booking.reference))
+    return await _call(database, till, payment, title=title, return_url=return_url)
+
+
+async def _call(database: Database, till: Till, payment: Payment, *, title: str, return_url: str | None) -> Payment:
+    """Let the gateway open its checkout, and write down where the customer pays. PaymentUnavailable."""
     request = CheckoutRequest(
         key=str(payment.id),
         amount=Money(payment.amount, payment.currency),
-        description=str(booking.hold.description.get("title", booking.reference)),
+        description=title,
         expires_at=payment.expires_at - till.clocks.gateway_ends_before,
         return_url=return_url,
         webhook_url=f"{till.webhook_base}/{payment.gateway}",
@@ -104,10 +122,14 @@ async def _open_checkout(database: Database, till: Till, payment_id: UUID, *, re
     except (GatewayUnreachable, GatewayUnknown) as error:
         raise PaymentUnavailable from error
 
+    entered = None if till.batch is None else await till.batch.enter(payment, session)
+    if entered is not None:
+        return entered
+
     async def write(db: Transaction) -> Payment:
         now = await clock.moment(db)
         await payments.opened(db, payment, reference=session.reference, url=session.url, now=now)
-        return await payments.find(db, payment_id)
+        return await payments.find(db, payment.id)
 
     opened = await database.run(write)
     if opened.status in {"failed", "expired"}:  # it was given up while the gateway opened it: nobody is to pay it now
