@@ -9,11 +9,13 @@ Neither key nor body is kept, only HMACs of them: both may hold personal data.
 import hmac
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated, Any, TypeAlias
 from uuid import UUID
+from weakref import WeakKeyDictionary, ref
 
 import sqlalchemy as sa
 from fastapi import Depends
@@ -26,6 +28,7 @@ from holdfast.kit.db import Database, Id, Moment, Reader, Transaction, metadata
 from holdfast.kit.errors import Conflict, Invalid, Unreadable
 from holdfast.kit.ids import new_id
 from holdfast.kit.secrets import sign
+from holdfast.kit.together import Together
 
 LEASE = timedelta(seconds=30)
 KEPT = timedelta(days=7)
@@ -81,6 +84,55 @@ class Outcome:
     status: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A key that somebody wants to run under."""
+
+    id: str
+    route: str
+    fingerprint: str
+    lease: UUID
+    kept: timedelta
+
+    def row(self, now: datetime) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "route": self.route,
+            "fingerprint": self.fingerprint,
+            "lease": self.lease,
+            "leased_until": now + LEASE,
+            "subject_id": None,
+            "status": None,
+            "forget_at": now + self.kept,
+        }
+
+
+#: New keys that are claimed at the same moment are written in one transaction, by the database they are claimed in.
+_claiming: WeakKeyDictionary[Database, Together[_Claim, bool]] = WeakKeyDictionary()
+
+
+def _claims_into(database: Database) -> Together[_Claim, bool]:
+    if database not in _claiming:
+        _claiming[database] = Together(partial(_claim_all, ref(database)))
+    return _claiming[database]
+
+
+async def _claim_all(database_ref: "ref[Database]", claims: Sequence[_Claim]) -> Mapping[_Claim, bool]:
+    """Whose key is new, and theirs from now on. Sorted, so that two processes never wait for each other in a circle."""
+    database = database_ref()
+    assert database is not None
+
+    async def write(db: Transaction) -> set[tuple[str, UUID]]:
+        now = await moment(db)
+        rows = [claim.row(now) for claim in sorted(claims, key=lambda each: each.id)]
+        insert = db.insert(idempotency_keys).values(rows).on_conflict_do_nothing(index_elements=["id"])
+        got = await db.all(insert.returning(idempotency_keys.c.id, idempotency_keys.c.lease))
+        return {(row.id, row.lease) for row in got}
+
+    mine = await database.run(write)
+    return {claim: (claim.id, claim.lease) in mine for claim in claims}
+
+
 @dataclass(slots=True)
 class IdempotencyKey:
     """The key of one request, or none (`id` None): then every method does nothing."""
@@ -117,6 +169,10 @@ class IdempotencyKey:
         if self.id is None or not self.database.guards.stands("key"):
             return None
         lease = new_id()
+        new = _Claim(self.id, self.route, self.fingerprint, lease, self.kept)
+        if await _claims_into(self.database).find(new):  # as nearly all are: nobody sent this key before
+            self.lease = lease
+            return None
         for _ in range(_TRIES):
             outcome, is_mine = await self.database.run(lambda db: self._take(db, lease))
             if outcome is not None:
@@ -145,16 +201,9 @@ class IdempotencyKey:
 
     async def _take(self, db: Transaction, lease: UUID) -> tuple[Outcome | None, bool]:
         now = await moment(db)
-        claim = {
-            "route": self.route,
-            "fingerprint": self.fingerprint,
-            "lease": lease,
-            "leased_until": now + LEASE,
-            "subject_id": None,
-            "status": None,
-            "forget_at": now + self.kept,
-        }
-        insert = db.insert(idempotency_keys).values(id=self.id, **claim)
+        assert self.id is not None
+        claim = _Claim(self.id, self.route, self.fingerprint, lease, self.kept).row(now)
+        insert = db.insert(idempotency_keys).values(claim)
         if await db.execute(insert.on_conflict_do_nothing(index_elements=["id"])) == 1:
             return None, True
         found = await self._found(db)

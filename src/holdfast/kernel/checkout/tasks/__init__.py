@@ -1,6 +1,6 @@
 """Flows with a gateway's call in their midst, and what jobs finish after a crash."""
 
-from holdfast.kernel.checkout.tasks.hearing import process, receive, send_refund, settle_refund
+from holdfast.kernel.checkout.tasks.hearing import moment, process, receive, send_refund, settle_refund
 from holdfast.kernel.checkout.tasks.paying import end, end_payment, pay, settle
 from holdfast.kernel.checkout.tasks.tidying import (
     cancel_occurrence,
@@ -16,6 +16,7 @@ __all__ = [
     "end",
     "end_payment",
     "finish_occurrence",
+    "moment",
     "pay",
     "process",
     "receive",

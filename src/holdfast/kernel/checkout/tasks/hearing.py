@@ -26,7 +26,7 @@ _webhooks = metrics.counter("holdfast_webhooks_total", "Notices of gateways: tak
 
 async def receive(database: Database, till: Till, *, gateway: str, headers: Mapping[str, str], body: bytes) -> None:
     """A webhook: verified, stored, then processed. BadSignature changes nothing; a crash between loses nothing."""
-    now = await _now(database, till)
+    now = await moment(database, till)
     teller = till.gateway(gateway)
     try:
         notice = teller.read(headers, body, now=now)
@@ -48,7 +48,8 @@ async def receive(database: Database, till: Till, *, gateway: str, headers: Mapp
         log.warning("webhook_processed_later", gateway=gateway, event_id=str(event_id), error=error.code)
 
 
-async def _now(database: Database, till: Till) -> datetime:
+async def moment(database: Database, till: Till) -> datetime:
+    """The database's, looked at once for all who ask at the same time."""
     if till.batch is not None:
         return await till.batch.now()
     async with database.reader() as db:
