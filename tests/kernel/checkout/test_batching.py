@@ -3,17 +3,19 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import pytest
 import sqlalchemy as sa
 
-from holdfast.kernel import tickets
+from holdfast.kernel import bookings, checkout, tickets
 from holdfast.kernel.checkout import TillBatch
+from holdfast.kernel.holds import Hold
 from holdfast.kernel.inventory import turn
 from holdfast.kernel.payments import Notice, Payment
 from holdfast.kernel.payments.models import gateway_events, payment_allocations
-from holdfast.kit import bulk
+from holdfast.kit import bulk, jobs
 from holdfast.kit.bulk import ConnectionLost, Program, Writer
 from holdfast.kit.db import Database
 from holdfast.kit.ids import new_id
@@ -203,6 +205,77 @@ async def test_a_turn_that_somebody_has_keeps_only_its_own_waiting(database: Dat
                 assert await paid(batch, [goes]) == ["confirmed"]
             assert not waiting.done()
         assert await waiting == ["confirmed"]
+
+
+# Going to the till
+
+
+async def opened(batch: TillBatch, held: Sequence[Hold]) -> list[Payment | None]:
+    """The payments of those who go to the till at once; None: it is for the plain path."""
+    goings = [
+        batch.open(
+            each,
+            method="credit_card",
+            gateway=builders.GATEWAY,
+            amount=None,
+            actor=builders.user_actor(each.owner_id),
+            clocks=builders.CLOCKS,
+        )
+        for each in held
+    ]
+    return list(await asyncio.gather(*goings))
+
+
+async def test_payments_opened_together_are_those_that_the_plain_path_opens(database: Database, time: Time) -> None:
+    room, twin = await builders.room(database), await builders.room(database)
+    held = [await builders.hold(database, room, [place], fee=100) for place in range(3)]
+    plain = [await builders.hold(database, twin, [place], fee=100) for place in range(3)]
+
+    async with TillBatch(database) as batch:
+        together = [payment for payment in await opened(batch, held) if payment is not None]
+    for each in plain:
+        going = partial(
+            checkout.open_payment,
+            hold_id=each.id,
+            method="credit_card",
+            gateway=builders.GATEWAY,
+            amount=None,
+            actor=builders.user_actor(each.owner_id),
+            clocks=builders.CLOCKS,
+        )
+        await database.run(going)
+
+    assert [await builders.payment_of(database, each.id) for each in together] == together
+    assert [await looks(database, each) for each in held] == [await looks(database, each) for each in plain]
+
+
+async def test_a_hold_that_ended_or_is_being_paid_is_left_to_the_plain_path(database: Database) -> None:
+    room = await builders.room(database)
+    given_up, is_paying, lives = [await builders.hold(database, room, [place]) for place in range(3)]
+    await builders.release(database, given_up)
+    await builders.pending(database, is_paying)
+
+    async with TillBatch(database) as batch:
+        payments = await opened(batch, [given_up, is_paying, lives])
+
+    assert [payment is not None for payment in payments] == [False, False, True]
+
+
+async def looks(database: Database, held: Hold) -> object:
+    """What going to the till left of a hold, without what differs between twins."""
+    async with database.reader() as db:
+        booked = await bookings.of_hold(db, held.id)
+        jobs_due = await db.all(sa.select(jobs.jobs.c.key, jobs.jobs.c.kind, jobs.jobs.c.run_at))
+    assert booked is not None
+    (payment,) = await builders.payments_of(database, booked.id)
+    told = await builders.told_of(database, entity_id=booked.id)
+    also_told = await builders.told_of(database, entity_id=payment.id)
+    return (
+        (booked.state, booked.total, booked.expires_at, booked.hold.state, booked.hold.expires_at),
+        (payment.status, payment.amount, payment.fare_amount, payment.service_fee, payment.expires_at),
+        [(job.kind, job.run_at) for job in jobs_due if str(job.key).endswith(str(payment.id))],
+        (told.actions, also_told.actions),
+    )
 
 
 # Two processes, one inventory
