@@ -24,7 +24,7 @@ from holdfast.kernel import identity
 from holdfast.kernel.audit import Actor
 from holdfast.kit import clock
 from holdfast.kit.db import Database
-from tests.conftest import _cloned_database
+from tests.conftest import cloned_database
 from tests.contract import bus
 from tests.contract.site import Site
 
@@ -81,7 +81,7 @@ def _site_on_sqlite(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture(scope="session")
 def _site_on_postgresql(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("contract")
-    with _cloned_database(postgres_url) as url, _site(url, folder) as site:
+    with cloned_database(postgres_url) as url, _site(url, folder) as site:
         yield site
 
 

@@ -21,7 +21,7 @@ from holdfast.kit.db import Database, Transaction
 from tests import builders_identity
 from tests.builders_identity import SECRET as PLATFORM_SECRET
 from tests.builders_identity import new_email, new_phone
-from tests.conftest import _cloned_database
+from tests.conftest import cloned_database
 from tests.gateways.sandbox.serving import API_KEY as SANDBOX_KEY
 from tests.gateways.sandbox.serving import SECRET as WEBHOOK_SECRET
 from tests.journeys.calls import Json, eventually, token_in, told
@@ -44,7 +44,7 @@ def chatty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
         with open_site("sqlite", url, tmp_path, servers=1, **LOUD) as site:
             yield site
         return
-    with _cloned_database(request.getfixturevalue("postgres_url")) as url:
+    with cloned_database(request.getfixturevalue("postgres_url")) as url:
         address = url
         if not os.environ.get("HOLDFAST_TEST_DATABASE_URL"):  # ours lets in whoever comes, with any password
             address = sa.make_url(url).set(password=DATABASE_PASSWORD).render_as_string(hide_password=False)

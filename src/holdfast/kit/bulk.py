@@ -312,6 +312,9 @@ def _run(connection: sqlite3.Connection, program: Program[T]) -> T:
 def _replied(connection: sqlite3.Connection, ask: Ask | Bundle) -> Any:  # noqa: ANN401 - rows, a number or numbers
     if isinstance(ask, Bundle):
         return [_replied(connection, each) for each in ask.asks]
+    if isinstance(ask.statement, Insert):
+        rows = [[_to_sqlite(value) for value in row] for row in ask.rows]
+        return connection.executemany(ask.statement.one, rows).rowcount
     cursor = connection.execute(ask.statement.sqlite, _to_sqlite_values(ask))
     return cursor.rowcount if ask.statement.row is None else _rows_of_sqlite(ask, cursor)
 
@@ -326,9 +329,6 @@ def _to_sqlite_values(ask: Ask) -> list[Any]:
 
 def _rows_of_sqlite(ask: Ask, found: Iterable[Sequence[Any]]) -> list[Any]:
     statement = ask.statement
-    if isinstance(ask.statement, Insert):
-        rows = [[_to_sqlite(value) for value in row] for row in ask.rows]
-        return connection.executemany(ask.statement.one, rows).rowcount
     assert statement.returns is not None
     kinds = tuple(statement.returns.values())
     return [

@@ -88,7 +88,7 @@ def post(postings: Sequence[Posting], *, now: datetime) -> Program[None]:
                 now,
             )
         )
-    yield from written(ADD_ENTRIES, entries)
+    yield from written(ADD_ENTRIES.of(entries))
 
 
 def _accounts(names: Sequence[tuple[str, str, str]], *, now: datetime) -> Program[dict[tuple[str, str, str], UUID]]:

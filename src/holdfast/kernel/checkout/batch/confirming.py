@@ -31,7 +31,7 @@ from holdfast.kernel.payments import bulk as payments
 from holdfast.kernel.tickets import bulk as tickets
 from holdfast.kernel.tickets import new_nonce, new_number
 from holdfast.kit import clock, outbox
-from holdfast.kit.bulk import Program, written
+from holdfast.kit.bulk import Ask, Program, written
 from holdfast.kit.db import Database
 from holdfast.kit.ids import new_id
 from holdfast.kit.outbox import Fact
@@ -282,24 +282,26 @@ def _read(desk: Desk, requests: Sequence[Confirm]) -> Program[None]:
 def _write(desk: Desk, database: Database) -> Program[None]:
     """Only what is confirmed, sorted by inventory and slot; each write carries its condition."""
     now, sheets = desk.now, desk.sheets
-    yield from written(holds.PAID, sheets.holds, now=now)
-    yield from written(bookings.CONFIRM, sheets.bookings, now=now)
     if sheets.references:
         yield payments.ADD_REFERENCES.of(sheets.references)
-    yield from written(payments.CAPTURE, sheets.captured, now=now)
-    yield from written(payments.ALLOCATE, sheets.allocated)
-    yield from written(selling.KEEP, sorted(sheets.kept), now=now)
-    yield from written(selling.KEEP_QUANTITIES, sorted(sheets.quantities))
-    yield from written(tickets.ADD_NUMBERS, sheets.numbers)
-    yield from written(tickets.ISSUE, sheets.tickets)
     yield from ledger.post(sheets.postings, now=now)
-    yield from written(audit.RECORD_CHANGE, sheets.logs)
     if sheets.events:
         yield payments.FINISH_EVENTS.of(sheets.events, now=now)
-    yield from _publish(desk, database)
+    yield from written(
+        holds.PAID.of(sheets.holds, now=now),
+        bookings.CONFIRM.of(sheets.bookings, now=now),
+        payments.CAPTURE.of(sheets.captured, now=now),
+        payments.ALLOCATE.of(sheets.allocated),
+        selling.KEEP.of(sorted(sheets.kept), now=now),
+        selling.KEEP_QUANTITIES.of(sorted(sheets.quantities)),
+        tickets.ADD_NUMBERS.of(sheets.numbers),
+        tickets.ISSUE.of(sheets.tickets),
+        audit.RECORD_CHANGE.of(sheets.logs),
+        *_published(desk, database),
+    )
 
 
-def _publish(desk: Desk, database: Database) -> Program[None]:
+def _published(desk: Desk, database: Database) -> tuple[Ask, Ask]:
     """One change an inventory, with the next `seq`; the facts carry it too."""
     now, sheets, sales = desk.now, desk.sheets, desk.sales
     rows = [
@@ -317,9 +319,9 @@ def _publish(desk: Desk, database: Database) -> Program[None]:
         outbox.fact_row(fact, now=now, inventory_id=inventory_id, seq=sales[inventory_id].seq + 1)
         for inventory_id, fact in sheets.facts
     ]
-    yield from written(outbox.PUBLISH, rows)
     sold = [(each, sales[each].seq, count.sold, count.state) for each, count in sorted(desk.counts.items())]
-    yield from written(selling.SELL if database.guards.stands("seq") else selling.SELL_UNGUARDED, sold, now=now)
+    sell = selling.SELL if database.guards.stands("seq") else selling.SELL_UNGUARDED
+    return outbox.PUBLISH.of(rows), sell.of(sold, now=now)
 
 
 def _facts(payment: Payment, booking: Row, *, is_late: bool) -> Iterator[tuple[UUID, Fact]]:

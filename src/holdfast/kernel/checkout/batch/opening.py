@@ -139,13 +139,15 @@ def settle(requests: Sequence[Open], *, database: Database, is_patient: bool) ->
     outcomes = [desk.answer(request) for request in requests]
     if is_patient:  # what could not be locked is not there
         outcomes = [Fate.PLAIN if outcome is Fate.LATER else outcome for outcome in outcomes]
-    yield from written(bulk_paying.CONVERT, desk.converted)
-    yield from written(bookings.ADD_REFERENCES, desk.references)
-    yield from written(bookings.ADD, desk.bookings)
-    yield from written(payments.ADD, desk.payments)
-    yield from written(jobs.ENQUEUE, desk.jobs)
-    yield from written(audit.RECORD_CHANGE, desk.logs)
-    yield from written(audit.RECORD_ORIGIN, desk.origins)
+    yield from written(
+        bulk_paying.CONVERT.of(desk.converted),
+        bookings.ADD_REFERENCES.of(desk.references),
+        bookings.ADD.of(desk.bookings),
+        payments.ADD.of(desk.payments),
+        jobs.ENQUEUE.of(desk.jobs),
+        audit.RECORD_CHANGE.of(desk.logs),
+        audit.RECORD_ORIGIN.of(desk.origins),
+    )
     return outcomes
 
 
@@ -184,8 +186,7 @@ def enter(requests: Sequence[Enter], *, database: Database, is_patient: bool) ->
         )
     if references:
         yield payments.ADD_REFERENCES.of(references)
-    yield from written(payments.OPENED, moved, now=now)
-    yield from written(audit.RECORD_CHANGE, logs)
+    yield from written(payments.OPENED.of(moved, now=now), audit.RECORD_CHANGE.of(logs))
     return outcomes
 
 
