@@ -7,8 +7,10 @@ from typing import Any
 
 import httpx2
 import pytest
+import sqlalchemy as sa
 from starlette.types import Message, Receive, Scope, Send
 
+from holdfast.kernel.holds.models import holds
 from holdfast.kit.db import Database
 from holdfast.kit.express import Express
 from holdfast.kit.ids import new_id
@@ -164,6 +166,25 @@ async def test_a_plain_request_passes_by_the_layers_and_any_other_goes_through_t
 
     assert [plain.status_code, unusual.status_code, unfit.status_code] == [201, 299, 299]
     assert passed[1:] == [b"{}"]
+
+
+async def test_where_nothing_more_can_be_taken_on_it_is_said_at_once(
+    database: Database, tmp_path: Path, line: Line, person: Person
+) -> None:
+    app = application(database, tmp_path)
+    installed = next(each for each in app.user_middleware if str(each.cls) == str(Express))
+    lane = Express(app, **dict[str, Any]({**installed.kwargs, "is_full": lambda: True}))
+
+    async def outside(scope: Scope, receive: Receive, send: Send) -> None:
+        await lane({**scope, "app": app}, receive, send)
+
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=outside), base_url="http://test/api/v1") as client:
+        answer = await _reserve(client, person, _wish(line, ["1A"]))
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
+    assert answer.headers["retry-after"] == "1"
+    async with database.reader() as db:
+        assert await db.scalar(sa.select(sa.func.count()).select_from(holds)) == 0
 
 
 async def test_a_body_in_pieces_is_read_whole(database: Database, tmp_path: Path, line: Line, person: Person) -> None:

@@ -105,7 +105,9 @@ def create_app(
         _let_pages_call(app, settings.cors_origins)
     _mount(app, ours)
     openapi.install(app)
-    express.install(app, app.state.authenticate, trusted_proxies=networks(settings.trusted_proxies))
+    express.install(
+        app, app.state.authenticate, is_full=ours.batcher.is_full, trusted_proxies=networks(settings.trusted_proxies)
+    )
     quick_reads.install(app, trusted_proxies=networks(settings.trusted_proxies))
     return app
 

@@ -24,7 +24,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from holdfast.kit import headers, metrics, problems
-from holdfast.kit.errors import Error
+from holdfast.kit.errors import Error, Overloaded
 from holdfast.kit.headers import Network
 from holdfast.kit.idempotency import is_key
 from holdfast.kit.policies import declaration_of
@@ -101,10 +101,12 @@ class Express:
         *,
         authenticate: Knows,
         lanes: Mapping[tuple[str, str], _Lane],
+        is_full: Callable[[], bool],
         trusted_proxies: tuple[Network, ...],
     ) -> None:
         self.app = app
         self._authenticate, self._lanes, self._trusted = authenticate, lanes, trusted_proxies
+        self._is_full = is_full
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -117,17 +119,27 @@ class Express:
     async def _try(self, lane: _Lane, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
         plain = _plain(scope)
-        if plain is not None:
-            request = await self._known(plain, lane, scope)
-            if request is not None:
-                pieces = await _pieces(receive)
-                body = _body(lane, pieces)
-                if body is not None:
-                    await _answer(lane, request, body, plain.key, send)
-                    _count(lane, request, time.perf_counter() - began)
-                    return
-                receive = _again(pieces, receive)
+        if plain is not None and self._is_full():
+            await self._refuse(lane, plain, scope, send)
+            return
+        request = await self._known(plain, lane, scope) if plain is not None else None
+        if plain is not None and request is not None:
+            pieces = await _pieces(receive)
+            body = _body(lane, pieces)
+            if body is not None:
+                await _answer(lane, request, body, plain.key, send)
+                _count(lane, request, time.perf_counter() - began)
+                return
+            receive = _again(pieces, receive)
         await self.app(scope, receive, send)
+
+    async def _refuse(self, lane: _Lane, plain: _Plain, scope: Scope, send: Send) -> None:
+        """Said at once, before anybody is looked up or anything read."""
+        began = time.perf_counter()
+        scope.setdefault("state", {}).update(request_id=plain.request_id, route_template=lane.template)
+        request = Request(scope)
+        await _send(problems.answer(request, Overloaded()), scope, send)
+        _count(lane, request, time.perf_counter() - began)
 
     async def _known(self, plain: _Plain, lane: _Lane, scope: Scope) -> Request | None:
         """The request with its caller, if he is let in."""
@@ -149,8 +161,10 @@ class Express:
         return Request(scope)
 
 
-def install(app: FastAPI, authenticate: Knows, *, trusted_proxies: tuple[Network, ...] = ()) -> None:
-    """Called once all routes are in."""
+def install(
+    app: FastAPI, authenticate: Knows, *, is_full: Callable[[], bool], trusted_proxies: tuple[Network, ...] = ()
+) -> None:
+    """Called once all routes are in. `is_full`: whether nothing more can be taken on at this moment."""
     lanes: dict[tuple[str, str], _Lane] = {}
     for context in iter_route_contexts(app.routes):
         route = context.original_route
@@ -164,7 +178,9 @@ def install(app: FastAPI, authenticate: Knows, *, trusted_proxies: tuple[Network
         body = TypeAdapter(get_type_hints(endpoint, include_extras=True)["body"])
         for method in context.methods or ():
             lanes.setdefault((method, path), _Lane(endpoint, body, path, policy.test))
-    app.add_middleware(Express, authenticate=authenticate, lanes=lanes, trusted_proxies=trusted_proxies)
+    app.add_middleware(
+        Express, authenticate=authenticate, lanes=lanes, is_full=is_full, trusted_proxies=trusted_proxies
+    )
 
 
 def _plain(scope: Scope) -> _Plain | None:
@@ -227,7 +243,10 @@ async def _answer(lane: _Lane, request: Request, body: Any, key: str | None, sen
     except Exception:  # noqa: BLE001 - nobody above it answers, as in kit.headers
         _log.exception("unexpected failure", method=request.method, route=lane.template)
         response = problems.internal_error(request)
-    scope = request.scope
+    await _send(response, request.scope, send)
+
+
+async def _send(response: Response, scope: Scope, send: Send) -> None:
     scope["state"]["status"] = response.status_code
     start: Message = {
         "type": "http.response.start",

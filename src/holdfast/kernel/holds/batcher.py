@@ -101,6 +101,10 @@ class Batcher:
         """Tidy a hold whose moment has passed; False where it is not so any more. Overloaded."""
         return await self._ask(Expire(inventory_id, hold_id)) is True
 
+    def is_full(self) -> bool:
+        """Whether whoever asks now is refused: as many wait as may."""
+        return len(self._queue) >= self.queue_max
+
     async def close(self) -> None:
         """Let what waits be settled, then let go of the connection."""
         while self._writing:
@@ -109,7 +113,7 @@ class Batcher:
             await writer.close()
 
     async def _ask(self, request: Request) -> Outcome:
-        if len(self._queue) >= self.queue_max:
+        if self.is_full():
             raise Overloaded
         waiting = _Waiting(request, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
