@@ -7,6 +7,7 @@ The docstring of an error is its message, formatted with its fields; the fields 
 import inspect
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar
 
 
@@ -34,11 +35,13 @@ class Error(Exception):
         return self.detail
 
 
+@cache
 def code_of(error: type[Error]) -> str:
     """SlotsTaken -> slots_taken."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", error.__name__).lower()
 
 
+@cache
 def message_of(error: type[Error]) -> str:
     """The message with its placeholders, on one line."""
     return " ".join(inspect.cleandoc(error.__doc__ or "").split())
