@@ -7,7 +7,6 @@ The docstring of an error is its message, formatted with its fields; the fields 
 import inspect
 import re
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, ClassVar
 
 
@@ -35,16 +34,24 @@ class Error(Exception):
         return self.detail
 
 
-@cache
+#: An error's code and message, made when it is first told.
+_told: dict[type[Error], tuple[str, str]] = {}
+
+
 def code_of(error: type[Error]) -> str:
     """SlotsTaken -> slots_taken."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", error.__name__).lower()
+    return (_told.get(error) or _tell(error))[0]
 
 
-@cache
 def message_of(error: type[Error]) -> str:
     """The message with its placeholders, on one line."""
-    return " ".join(inspect.cleandoc(error.__doc__ or "").split())
+    return (_told.get(error) or _tell(error))[1]
+
+
+def _tell(error: type[Error]) -> tuple[str, str]:
+    code = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", error.__name__).lower()
+    _told[error] = code, " ".join(inspect.cleandoc(error.__doc__ or "").split())
+    return _told[error]
 
 
 class Unreadable(Error):
