@@ -4,9 +4,9 @@ import pytest
 
 from holdfast.app import worker
 from tests import builders
-from tests.app.test_check import World, world
+from tests.app.test_check import World, database_url, made_on_postgresql, made_on_sqlite, world
 
-__all__ = ["world"]
+__all__ = ["database_url", "made_on_postgresql", "made_on_sqlite", "world"]
 pytestmark = pytest.mark.alone
 
 

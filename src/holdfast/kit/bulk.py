@@ -160,11 +160,15 @@ def as_json(value: Any) -> str:  # noqa: ANN401 - whatever JSON can say
 
 
 def open_writer(database: Database) -> Writer:
-    """The writer for this database; it connects when it is first needed."""
-    return _PostgresWriter(database) if database.dialect == "postgresql" else _SqliteWriter(database)
+    """The writer for this database; it connects when it is first needed, and is closed with the database at the latest."""
+    if database.dialect == "sqlite":
+        return _SqliteWriter(database)
+    writer = _PostgresWriter(database)
+    database.writers.add(writer)
+    return writer
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True, eq=False)
 class _PostgresWriter:
     database: Database
     _connection: Any = field(default=None, init=False)
@@ -204,9 +208,12 @@ class _PostgresWriter:
         return result
 
     async def close(self) -> None:
-        if self._connection is not None:
-            await self._connection.close()
-            self._connection = None
+        connection, self._connection = self._connection, None
+        if connection is not None and not connection.is_closed():
+            try:
+                await connection.close()
+            except asyncpg.InterfaceError:  # something runs on it still
+                connection.terminate()
 
     async def _connected(self) -> Any:  # noqa: ANN401 - the driver's own
         if self._connection is None or self._connection.is_closed():

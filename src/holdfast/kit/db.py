@@ -11,8 +11,9 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, Protocol, Self, TypeVar
 from uuid import UUID
+from weakref import WeakSet
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -114,6 +115,12 @@ def one_of(column: str, values: Sequence[str]) -> sa.CheckConstraint:
     return sa.CheckConstraint(f"{column} IN ({words})", name=f"{column}_known")
 
 
+class ClosesItself(Protocol):
+    """What has a connection of its own to this database."""
+
+    async def close(self) -> None: ...
+
+
 class Reader:
     """What reads. Rows come back as plain SQLAlchemy rows; features turn them into values."""
 
@@ -160,6 +167,8 @@ class Database:
         self.dialect: Dialect = "sqlite" if self.url.get_backend_name() == "sqlite" else "postgresql"
         self.guards = guards
         self.test_clock = test_clock
+        #: those of `kit.bulk`, whose connections are not of the pool
+        self.writers: WeakSet[ClosesItself] = WeakSet()
         if self.dialect == "sqlite":
             self._writer = _sqlite_engine(self.url, begin="BEGIN IMMEDIATE", pool_size=1)
             self._reader = _sqlite_engine(self.url, begin="BEGIN", pool_size=max(pool_size // 2, 2))
@@ -170,6 +179,8 @@ class Database:
             _count_connections(self._writer, "all", pool_size)
 
     async def close(self) -> None:
+        for writer in list(self.writers):
+            await writer.close()
         await self._writer.dispose()
         await self._reader.dispose()
 
