@@ -160,7 +160,7 @@ def as_json(value: Any) -> str:  # noqa: ANN401 - whatever JSON can say
 
 
 def open_writer(database: Database) -> Writer:
-    """The writer for this database; it connects when it is first needed, and is closed with the database at the latest."""
+    """The writer for this database; it connects when first needed, and is closed with the database at the latest."""
     if database.dialect == "sqlite":
         return _SqliteWriter(database)
     writer = _PostgresWriter(database)
