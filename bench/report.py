@@ -247,4 +247,5 @@ def _machine() -> str:
     with contextlib.suppress(OSError):
         found = re.search(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
         model = f" ({found[1]})" if found else ""
-    return f"{os.cpu_count()} cores{model}, Linux {platform.release()}, Python {platform.python_version()}"
+    kernel = ".".join(platform.release().split(".")[:2])
+    return f"{os.cpu_count()} cores{model}, Linux {kernel}, Python {platform.python_version()}"
