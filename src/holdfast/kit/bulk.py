@@ -164,7 +164,7 @@ def open_writer(database: Database) -> Writer:
     if database.dialect == "sqlite":
         return _SqliteWriter(database)
     writer = _PostgresWriter(database)
-    database.writers.add(writer)
+    database.guests.add(writer)
     return writer
 
 

@@ -115,8 +115,8 @@ def one_of(column: str, values: Sequence[str]) -> sa.CheckConstraint:
     return sa.CheckConstraint(f"{column} IN ({words})", name=f"{column}_known")
 
 
-class ClosesItself(Protocol):
-    """What has a connection of its own to this database."""
+class Guest(Protocol):
+    """What lives no longer than the database it uses."""
 
     async def close(self) -> None: ...
 
@@ -167,8 +167,8 @@ class Database:
         self.dialect: Dialect = "sqlite" if self.url.get_backend_name() == "sqlite" else "postgresql"
         self.guards = guards
         self.test_clock = test_clock
-        #: those of `kit.bulk`, whose connections are not of the pool
-        self.writers: WeakSet[ClosesItself] = WeakSet()
+        #: what works on it by itself or has connections of its own: it ends before the pool does
+        self.guests: WeakSet[Guest] = WeakSet()
         if self.dialect == "sqlite":
             self._writer = _sqlite_engine(self.url, begin="BEGIN IMMEDIATE", pool_size=1)
             self._reader = _sqlite_engine(self.url, begin="BEGIN", pool_size=max(pool_size // 2, 2))
@@ -179,8 +179,8 @@ class Database:
             _count_connections(self._writer, "all", pool_size)
 
     async def close(self) -> None:
-        for writer in list(self.writers):
-            await writer.close()
+        for guest in list(self.guests):
+            await guest.close()
         await self._writer.dispose()
         await self._reader.dispose()
 

@@ -39,6 +39,7 @@ _SEEN_EVERY = timedelta(minutes=1)
 _EXPECTED_SECONDS = 5.0
 _AHEAD_MAX = 2_000
 _AT_ONCE = 500
+_END_SECONDS = 2.0
 #: How much of `recheck_seconds` may pass until one who is expected is read again.
 _AHEAD = 0.4
 
@@ -87,6 +88,16 @@ class Authenticator:
         self._principals: OrderedDict[UUID, Principal] = OrderedDict()
         self._next_look: asyncio.TimerHandle | None = None
         self._looking: asyncio.Task[None] | None = None  # held, or it might be collected
+        database.guests.add(self)
+
+    async def close(self) -> None:
+        """Look at no rows any more."""
+        if self._looking is not None and not self._looking.done():
+            await asyncio.wait([self._looking], timeout=_END_SECONDS)
+            self._looking.cancel()
+        if self._next_look is not None:
+            self._next_look.cancel()
+            self._next_look = None
 
     async def __call__(self, request: Request) -> Actor:
         return await self._actor(request, is_fresh=False)
