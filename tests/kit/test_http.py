@@ -268,7 +268,10 @@ async def test_a_sane_request_id_is_kept_and_another_replaced(client: httpx2.Asy
         assert UUID(answer.headers["x-request-id"]).version == 7
 
 
-async def test_the_access_line_names_the_template_and_no_secret(client: httpx2.AsyncClient) -> None:
+async def test_the_access_line_names_the_template_and_no_secret(
+    client: httpx2.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="holdfast.access")
     with capture_logs() as lines:
         await client.get(f"/api/bakery/loaves/{new_id()}?token=hunter2")
 

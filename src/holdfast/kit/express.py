@@ -1,13 +1,13 @@
 """Answer the plain case of the busiest routes past all layers that make every other case right.
 
-A route declared `@lean` is called from here where a request is exactly what a well-behaved client sends: the headers
-below and no others, a caller who is let in, a body with no field twice and no escapes in it, which
-fits the model. Whatever is unusual takes the ordinary way from its beginning, with nothing done yet: so every refusal
-of a request is said in one place, and this file only has to know what is plain. What the route answers or refuses is
-dressed as the ordinary way dresses it; tests compare both.
+A route declared `@lean` is called from here where a request is exactly what a well-behaved client sends: harmless
+headers alone, a caller who is let in, a body with no field twice and no escapes in it, which fits the model. Of what
+the ordinary way leaves at `request.state` its handler finds the caller, the address and the id. Whatever is unusual
+takes the ordinary way from its beginning, with nothing done yet: so every refusal of a request is said in one place,
+and this file only has to know what is plain. What the route answers or refuses is dressed as the ordinary way dresses
+it; tests compare both.
 """
 
-import logging
 import re
 import time
 from collections import deque
@@ -23,7 +23,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from holdfast.kit import headers, metrics, problems
+from holdfast.kit import headers, problems
 from holdfast.kit.errors import Error, Overloaded
 from holdfast.kit.headers import Network
 from holdfast.kit.idempotency import is_key
@@ -33,34 +33,7 @@ BODY_BYTES_MAX = 20_000
 _JSON = b"application/json"
 _BEARER = b"Bearer "
 _ODD_COLON = re.compile(rb'"\s+:')
-#: What says nothing about how these routes answer.
-_INDIFFERENT = frozenset(
-    {
-        b"accept",
-        b"accept-encoding",
-        b"accept-language",
-        b"cache-control",
-        b"connection",
-        b"content-length",
-        b"host",
-        b"keep-alive",
-        b"pragma",
-        b"priority",
-        b"traceparent",
-        b"tracestate",
-        b"user-agent",
-        b"via",
-        b"x-forwarded-for",
-        b"x-forwarded-host",
-        b"x-forwarded-port",
-        b"x-forwarded-proto",
-        b"x-request-id",
-    }
-)
-
 _log = structlog.stdlib.get_logger("holdfast.edge")
-_access = structlog.stdlib.get_logger("holdfast.access")
-_access_level = logging.getLogger("holdfast.access")
 
 
 class Knows(Protocol):
@@ -188,9 +161,10 @@ def _plain(scope: Scope) -> _Plain | None:
     credential = key = request_id = None
     is_json = False
     for name, value in scope["headers"]:
-        if name in _INDIFFERENT:
-            if name == b"x-request-id":
-                request_id = value
+        if name in headers.INDIFFERENT or name == b"content-length":
+            continue
+        if name == b"x-request-id":
+            request_id = value
         elif name == b"authorization" and credential is None and value.startswith(_BEARER):
             credential = value
         elif name == b"idempotency-key" and key is None:
@@ -260,12 +234,7 @@ async def _send(response: Response, scope: Scope, send: Send) -> None:
 
 def _count(lane: _Lane, request: Request, seconds: float) -> None:
     state = request.scope["state"]
-    method, status = request.method, state["status"]
-    metrics.count_request(
-        method=method, route=lane.template, status=status, seconds=seconds, problem=state.get("problem_code")
-    )
-    if _access_level.isEnabledFor(logging.INFO):
-        _access.info("request", method=method, route=lane.template, status=status, ms=round(seconds * 1000, 1))
+    headers.tell(request.method, lane.template, state["status"], seconds, problem=state.get("problem_code"))
 
 
 def _again(pieces: Sequence[Message], receive: Receive) -> Receive:

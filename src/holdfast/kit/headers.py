@@ -3,6 +3,7 @@
 Pure ASGI, so that a streamed answer and a context variable pass through it unharmed.
 """
 
+import logging
 import re
 import time
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ Network: TypeAlias = IPv4Network | IPv6Network
 _SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
 _log = structlog.stdlib.get_logger("holdfast.edge")
 _access = structlog.stdlib.get_logger("holdfast.access")
+_access_level = logging.getLogger("holdfast.access")
 
 PROTECTIVE = {
     "X-Content-Type-Options": "nosniff",
@@ -33,6 +35,35 @@ PROTECTIVE = {
 }
 _NO_CONTENT = 204
 HSTS = "max-age=31536000; includeSubDomains"
+#: What says nothing about how a plain request is answered: `kit.express` and `kit.quick_reads` look for any other.
+INDIFFERENT = frozenset(
+    {
+        b"accept",
+        b"accept-encoding",
+        b"accept-language",
+        b"cache-control",
+        b"connection",
+        b"host",
+        b"keep-alive",
+        b"pragma",
+        b"priority",
+        b"referer",
+        b"sec-ch-ua",
+        b"sec-ch-ua-mobile",
+        b"sec-ch-ua-platform",
+        b"sec-fetch-dest",
+        b"sec-fetch-mode",
+        b"sec-fetch-site",
+        b"traceparent",
+        b"tracestate",
+        b"user-agent",
+        b"via",
+        b"x-forwarded-for",
+        b"x-forwarded-host",
+        b"x-forwarded-port",
+        b"x-forwarded-proto",
+    }
+)
 _PROTECTIVE = [(name.lower().encode(), value.encode()) for name, value in PROTECTIVE.items()]
 _HSTS = (b"strict-transport-security", HSTS.encode())
 
@@ -80,10 +111,8 @@ class Envelope:
                 raise  # half an answer is out: the server cuts the connection
             await internal_error(Request(scope))(scope, receive, send_dressed)
         finally:
-            method, route, seconds = scope["method"], route_template(scope), time.perf_counter() - began
             problem = scope["state"].get("problem_code")
-            metrics.count_request(method=method, route=route, status=status, seconds=seconds, problem=problem)
-            _access.info("request", method=method, route=route, status=status, ms=round(seconds * 1000, 1))
+            tell(scope["method"], route_template(scope), status, time.perf_counter() - began, problem=problem)
 
 
 def networks(names: Sequence[str]) -> tuple[Network, ...]:
@@ -123,6 +152,16 @@ def dress(message: Message, scope: Scope) -> None:
     headers.append((b"x-request-id", scope["state"]["request_id"].encode("latin-1")))
     if scope.get("scheme") == "https" and _HSTS[0] not in there:
         headers.append(_HSTS)
+
+
+def tell(
+    method: str, route: str, status: int, seconds: float, *, problem: str | None = None, request_id: str | None = None
+) -> None:
+    """Count one exchange, and write its line in the log. `request_id`: where no context variable carries it."""
+    metrics.count_request(method=method, route=route, status=status, seconds=seconds, problem=problem)
+    if _access_level.isEnabledFor(logging.INFO):
+        named = {} if request_id is None else {"request_id": request_id}
+        _access.info("request", method=method, route=route, status=status, ms=round(seconds * 1000, 1), **named)
 
 
 def request_id_of(offered: bytes | None) -> str:

@@ -1,58 +1,23 @@
 """Answer what is read most past all layers that make every other case right.
 
 A GET declared `@quick` is answered from here where its request is exactly what a plain client sends: no credentials,
-no body, the headers below and no others, no query but where the route takes one. Whatever is unusual takes the
+no body, harmless headers alone, no query but where the route takes one. Whatever is unusual takes the
 ordinary way from its beginning, with nothing done yet, as does what the route can't answer outright: so every refusal
 is said in one place. Tests compare both ways.
 """
 
-import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import structlog
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from holdfast.kit import headers, metrics
+from holdfast.kit import headers
 from holdfast.kit.headers import Network
 from holdfast.kit.policies import declaration_of
-
-#: What says nothing about how these routes answer.
-_INDIFFERENT = frozenset(
-    {
-        b"accept",
-        b"accept-encoding",
-        b"accept-language",
-        b"cache-control",
-        b"connection",
-        b"host",
-        b"keep-alive",
-        b"pragma",
-        b"priority",
-        b"referer",
-        b"sec-ch-ua",
-        b"sec-ch-ua-mobile",
-        b"sec-ch-ua-platform",
-        b"sec-fetch-dest",
-        b"sec-fetch-mode",
-        b"sec-fetch-site",
-        b"traceparent",
-        b"tracestate",
-        b"user-agent",
-        b"via",
-        b"x-forwarded-for",
-        b"x-forwarded-host",
-        b"x-forwarded-port",
-        b"x-forwarded-proto",
-    }
-)
-
-_access = structlog.stdlib.get_logger("holdfast.access")
-_access_level = logging.getLogger("holdfast.access")
 
 #: (status, its own headers, body)
 Said: TypeAlias = tuple[int, list[tuple[bytes, bytes]], bytes]
@@ -118,7 +83,7 @@ class QuickReads:
                 known = value.decode("latin-1")
             elif name == b"x-request-id":
                 request_id = value
-            elif name not in _INDIFFERENT:
+            elif name not in headers.INDIFFERENT:
                 return False
         try:
             said = await line.outright(self._platform, told, known)
@@ -136,11 +101,7 @@ class QuickReads:
         await send(start)
         await send({"type": "http.response.body", "body": body})
         seconds = time.perf_counter() - began
-        metrics.count_request(method="GET", route=line.template, status=status, seconds=seconds, problem=None)
-        if _access_level.isEnabledFor(logging.INFO):
-            ms = round(seconds * 1000, 1)
-            words = {"method": "GET", "route": line.template, "status": status, "ms": ms}
-            _access.info("request", request_id=state["request_id"], **words)
+        headers.tell("GET", line.template, status, seconds, request_id=state["request_id"])
         return True
 
 

@@ -1,6 +1,7 @@
 # ruff: noqa: SLF001 - what the process keeps of tokens, and its keys, are the matter here
 """What proves who calls, and how soon it stops doing so."""
 
+import asyncio
 import base64
 import json
 from datetime import timedelta
@@ -118,6 +119,22 @@ async def test_others_can_check_our_tokens_by_the_published_keys(database: Datab
 
     assert claims["sub"] == str(person.id)
     assert "d" not in published["keys"][0]
+
+
+async def test_who_called_lately_is_read_again_before_anybody_has_to_wait_for_it(database: Database) -> None:
+    person = await sign_up(database)
+    process = Authenticator(with_settings(recheck_seconds=1.0), database)
+    await process.principal(person.token)
+
+    await asyncio.sleep(1.5)
+    known = process.at_hand(person.token, address=None, request_id="a request")
+    async with database.transaction() as db:
+        await db.execute(sa.update(users).where(users.c.id == person.id).values(is_active=False))
+    await asyncio.sleep(1.1)
+
+    assert known is not None
+    assert known.user_id == person.id
+    assert process.at_hand(person.token, address=None, request_id="another") is None
 
 
 async def test_a_deactivated_account_is_refused_within_a_second_in_every_process(database: Database) -> None:

@@ -2,8 +2,8 @@
 
 While the writers are busy, requests queue; a free one takes all that wait, in the order of arrival, but for those of an
 inventory that another writes just now: these keep their places. Alone, a request is a batch of one and waits for
-nobody. A batch that fails is halved until the one that fails it stands alone;
-an unknown commit is settled by repeating the batch with the same ids, whose keys then answer. See docs/holds.md.
+nobody. A batch that fails is halved until the one that fails it stands alone; an unknown commit is settled by repeating
+the batch with the same ids, whose keys then answer. See docs/holds.md.
 """
 
 import asyncio
@@ -28,7 +28,8 @@ from holdfast.kit.db import Database
 from holdfast.kit.errors import Contended, DatabaseUnavailable, Error, Overloaded
 
 BATCH_MAX = 128  # nothing is gained past 64; a longer one keeps its turns for longer
-QUEUE_MAX = 512  # beyond it a request is refused at once: at the rate of two cores a tenth of a second of waiting
+#: Beyond it a request is refused at once: at 1,800 a second somewhat more than a quarter of a second of waiting.
+QUEUE_MAX = 512
 TRIES_MAX = 4
 SHARED_MIN = 16  # so many that wait are shared with a writer that is at rest: two transactions cost more than one
 #: While the database works for one, this process reads and answers for the other. SQLite has one writer.

@@ -4,6 +4,8 @@ The same rules as `turns` and `claims`, for `kernel.holds.batch`; a condition in
 and the number of rows it touched must be as many as were meant.
 """
 
+from collections.abc import Mapping
+
 from holdfast.kit.bulk import Insert, Kind, Statement
 
 _SALE: dict[str, Kind] = {
@@ -17,18 +19,19 @@ _SALE: dict[str, Kind] = {
 }
 
 
-def _turns(lock: str) -> Statement:
-    sql = f"SELECT {', '.join(_SALE)} FROM inventories WHERE id IN (SELECT id FROM {{rows}}) ORDER BY id{lock}"  # noqa: S608 - names of ours
-    statement = Statement(sql, rows={"id": "id"}, returns=_SALE)
+def turns(columns: Mapping[str, Kind], lock: str) -> Statement:
+    """Inventories in the order of their ids, locked in PostgreSQL's words or ("") not at all."""
+    sql = f"SELECT {', '.join(columns)} FROM inventories WHERE id IN (SELECT id FROM {{rows}}) ORDER BY id{lock}"  # noqa: S608 - names of ours
+    statement = Statement(sql, rows={"id": "id"}, returns=columns)
     statement.sqlite = statement.sqlite.removesuffix(lock)  # the one writer is the lock
     return statement
 
 
 #: What the turn guards of an inventory that is for sale; in the order of ids, so that no two batches wait in a circle.
-TAKE_TURNS = _turns(" FOR NO KEY UPDATE")
-TAKE_FREE_TURNS = _turns(" FOR NO KEY UPDATE SKIP LOCKED")
+TAKE_TURNS = turns(_SALE, " FOR NO KEY UPDATE")
+TAKE_FREE_TURNS = turns(_SALE, " FOR NO KEY UPDATE SKIP LOCKED")
 #: For tests that leave the guard out.
-READ_SALES = _turns("")
+READ_SALES = turns(_SALE, "")
 
 _NEXT = "UPDATE inventories SET seq = inventories.seq + 1, updated_at = {now} FROM {rows} WHERE inventories.id = r.id"
 _SEEN: dict[str, Kind] = {"id": "id", "seq": "bigint"}

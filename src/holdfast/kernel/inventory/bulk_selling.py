@@ -1,5 +1,6 @@
 """Turns and claims of many sales at once: what `bulk` is to holds, this is to what is paid for."""
 
+from holdfast.kernel.inventory.bulk import turns
 from holdfast.kit.bulk import Kind, Statement
 
 _FOR_SALE: dict[str, Kind] = {
@@ -13,19 +14,11 @@ _FOR_SALE: dict[str, Kind] = {
     "archived_at": "moment",
 }
 
-
-def _turns(lock: str) -> Statement:
-    sql = f"SELECT {', '.join(_FOR_SALE)} FROM inventories WHERE id IN (SELECT id FROM {{rows}}) ORDER BY id{lock}"  # noqa: S608 - names of ours
-    statement = Statement(sql, rows={"id": "id"}, returns=_FOR_SALE)
-    statement.sqlite = statement.sqlite.removesuffix(lock)  # the one writer is the lock
-    return statement
-
-
 #: What the turn guards of an inventory where something is paid; in the order of ids, as all who take turns.
-TAKE_TURNS = _turns(" FOR NO KEY UPDATE")
-TAKE_FREE_TURNS = _turns(" FOR NO KEY UPDATE SKIP LOCKED")
+TAKE_TURNS = turns(_FOR_SALE, " FOR NO KEY UPDATE")
+TAKE_FREE_TURNS = turns(_FOR_SALE, " FOR NO KEY UPDATE SKIP LOCKED")
 #: For tests that leave the guard out.
-READ_SALES = _turns("")
+READ_SALES = turns(_FOR_SALE, "")
 
 _SOLD: dict[str, Kind] = {"id": "id", "seq": "bigint", "sold": "int", "state": "text"}
 _SELL = (
