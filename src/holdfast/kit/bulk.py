@@ -8,7 +8,7 @@ thread of the one writer (a hop a statement cost sixteen times as much).
 import json
 import sqlite3
 from collections import namedtuple
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -114,8 +114,15 @@ class Bundle:
     asks: tuple[Ask, ...]
 
 
-#: What a transaction does: yields asks and bundles, is sent replies, returns what came of it.
-Program: TypeAlias = Generator[Ask | Bundle, Any, T]
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Reads of one moment: one trip on PostgreSQL. The reply: the rows of each."""
+
+    asks: tuple[Ask, ...]
+
+
+#: What a transaction does: yields asks, bundles and looks, is sent replies, returns what came of it.
+Program: TypeAlias = Generator[Ask | Bundle | Look, Any, T]
 
 
 class Writer(Protocol):
@@ -145,6 +152,15 @@ def written(*asks: Ask) -> Program[None]:
     for ask, touched in zip(meant, (yield Bundle(meant)), strict=True):
         if touched != len(ask.rows):
             raise Undecided(ask.statement.postgresql)
+
+
+def found(*asks: Ask) -> Program[list[list[Any]]]:
+    """What each of them finds, in one trip; nothing for those that ask about no rows."""
+    meant = tuple(ask for ask in asks if ask.rows)
+    if not meant:
+        return [[] for _ in asks]
+    replies = iter((yield Look(meant)))
+    return [next(replies) if ask.rows else [] for ask in asks]
 
 
 async def read(db: Reader, ask: Ask) -> list[Any]:
@@ -229,10 +245,14 @@ class _PostgresWriter:
             self._connection = None
 
 
-async def _asked(connection: Any, ask: Ask | Bundle) -> Any:  # noqa: ANN401 - rows, a number or numbers
-    if isinstance(ask, Bundle):
+async def _asked(connection: Any, ask: Ask | Bundle | Look) -> Any:  # noqa: ANN401 - rows, numbers, or rows of each
+    if not isinstance(ask, Ask):
+        statements = tuple(each.statement for each in ask.asks)
         sent = [value for each in ask.asks for value in _to_postgres(each)]
-        return list(await connection.fetchrow(_together(tuple(each.statement for each in ask.asks)), *sent))
+        if isinstance(ask, Bundle):
+            return list(await connection.fetchrow(_written_together(statements), *sent))
+        replies = await connection.fetchrow(_read_together(statements), *sent)
+        return [_rows(each, reply) for each, reply in zip(ask.asks, replies, strict=True)]
     if ask.statement.row is None:
         tag = await connection.execute(ask.statement.postgresql, *_to_postgres(ask))
         return int(tag.rpartition(" ")[2])
@@ -240,14 +260,25 @@ async def _asked(connection: Any, ask: Ask | Bundle) -> Any:  # noqa: ANN401 - r
 
 
 @lru_cache(maxsize=1_000)
-def _together(statements: tuple[Statement, ...]) -> str:
+def _written_together(statements: tuple[Statement, ...]) -> str:
     """All of them as one, which returns how many rows each touched."""
-    parts, first = [], 1
-    for number, statement in enumerate(statements):
-        parts.append(f"w{number} AS ({statement.for_postgres(first)} RETURNING 1)")
-        first += len(statement.rows) + len(statement.values)
+    parts = [f"w{number} AS ({text} RETURNING 1)" for number, text in enumerate(_numbered(statements))]
     counts = ", ".join(f"(SELECT count(*) FROM w{number})" for number in range(len(statements)))  # noqa: S608 - numbers
     return f"WITH {', '.join(parts)} SELECT {counts}"
+
+
+@lru_cache(maxsize=1_000)
+def _read_together(statements: tuple[Statement, ...]) -> str:
+    """All of them as one, which returns the rows of each as an array."""
+    return "SELECT " + ", ".join(f"ARRAY(SELECT ROW(q.*) FROM ({text}) AS q)" for text in _numbered(statements))  # noqa: S608 - statements
+
+
+def _numbered(statements: Iterable[Statement]) -> Iterator[str]:
+    """Their texts for PostgreSQL, with the parameters of one behind those of the other."""
+    first = 1
+    for statement in statements:
+        yield statement.for_postgres(first)
+        first += len(statement.rows) + len(statement.values)
 
 
 def _to_postgres(ask: Ask) -> list[Any]:
@@ -316,8 +347,8 @@ def _run(connection: sqlite3.Connection, program: Program[T]) -> T:
     return result
 
 
-def _replied(connection: sqlite3.Connection, ask: Ask | Bundle) -> Any:  # noqa: ANN401 - rows, a number or numbers
-    if isinstance(ask, Bundle):
+def _replied(connection: sqlite3.Connection, ask: Ask | Bundle | Look) -> Any:  # noqa: ANN401 - rows, numbers, or rows of each
+    if not isinstance(ask, Ask):
         return [_replied(connection, each) for each in ask.asks]
     if isinstance(ask.statement, Insert):
         rows = [[_to_sqlite(value) for value in row] for row in ask.rows]

@@ -5,6 +5,7 @@ of table `test_clock` moves or pins it; production never has that row and never 
 """
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -41,10 +42,19 @@ async def moment(db: Reader) -> datetime:
 
 
 def in_batch(*, is_postgres: bool, has_test_clock: bool) -> Program[datetime]:
-    """The same moment for a program of `kit.bulk`, read after the locks it took."""
+    """The same moment for a program of `kit.bulk`."""
     real = (yield _NOW.of())[0].now if is_postgres else _own_clock()
-    moved = (yield _MOVED.of()) if has_test_clock else ()
-    for row in moved:
+    return (yield from _moved(real, has_test_clock=has_test_clock))
+
+
+def once_locked(rows: Sequence[Any], *, has_test_clock: bool) -> Program[datetime]:
+    """The same for one that locked rows, which tell when (`now`, by PostgreSQL's clock): the moment it had them all."""
+    real = max((row.now for row in rows if row.now is not None), default=None) or _own_clock()
+    return (yield from _moved(real, has_test_clock=has_test_clock))
+
+
+def _moved(real: datetime, *, has_test_clock: bool) -> Program[datetime]:
+    for row in (yield _MOVED.of()) if has_test_clock else ():
         return row.pinned_at or _aware(real) + timedelta(microseconds=row.offset_us)
     return _aware(real)
 

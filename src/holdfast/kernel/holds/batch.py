@@ -8,6 +8,7 @@ that is not what was decided undoes the transaction.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from holdfast.kernel.holds.requests import Outcome, Place, Request
 from holdfast.kernel.inventory import Clocks, InventoryNotFound
 from holdfast.kernel.inventory import bulk as slots
 from holdfast.kit import clock, outbox
-from holdfast.kit.bulk import Ask, Program, written
+from holdfast.kit.bulk import Ask, Program, found, written
 from holdfast.kit.guards import Guards
 
 
@@ -28,18 +29,17 @@ class Surroundings:
 
     clocks: Clocks
     guards: Guards
-    is_postgres: bool
     has_test_clock: bool
 
 
 def settle(requests: Sequence[Request], around: Surroundings, *, is_patient: bool) -> Program[list[Outcome]]:
     """The outcome of each request, in their order. `is_patient`: wait for turns that others have."""
-    sales = yield from _take_turns(requests, around, is_patient=is_patient)
-    now = yield from clock.in_batch(is_postgres=around.is_postgres, has_test_clock=around.has_test_clock)
+    turns = yield from _take_turns(requests, around, is_patient=is_patient)
+    now = yield from clock.once_locked(turns, has_test_clock=around.has_test_clock)
+    sales = {row.id: row for row in turns}
     desk = Desk(now, around.clocks, has_keys=around.guards.stands("key"), sales=sales)
     ready = [request for request in requests if request.inventory_id in sales]
-    yield from _read_holds(desk, ready)
-    yield from _read_slots(desk, ready)
+    yield from _read(desk, ready)
     outcomes = [desk.answer(request) for request in requests]
     if is_patient:  # what could not be locked is not there
         outcomes = [
@@ -50,81 +50,82 @@ def settle(requests: Sequence[Request], around: Surroundings, *, is_patient: boo
     return outcomes
 
 
-def _take_turns(requests: Iterable[Request], around: Surroundings, *, is_patient: bool) -> Program[dict[UUID, Any]]:
+def _take_turns(requests: Iterable[Request], around: Surroundings, *, is_patient: bool) -> Program[list[Any]]:
     statement = slots.TAKE_TURNS if is_patient else slots.TAKE_FREE_TURNS
     if not around.guards.stands("turn"):
         statement = slots.READ_SALES
-    rows = yield statement.of([(each,) for each in {request.inventory_id for request in requests}])
-    return {row.id: row for row in rows}
+    rows: list[Any] = yield statement.of([(each,) for each in {request.inventory_id for request in requests}])
+    return rows
 
 
-def _read_holds(desk: Desk, requests: Sequence[Request]) -> Program[None]:
-    """What stands under the keys, for the owners, under the ids; and the items of whatever may end."""
-    places = [request for request in requests if isinstance(request, Place)]
-    if places:
-        keys = [(each.inventory_id, each.wish.placed_by, each.key) for each in places]
-        for row in (yield bulk.BY_KEY.of(keys)):
-            desk.by_key[row.inventory_id, row.placed_by, row.key] = row
-    yield from _read_owners(desk, [each for each in places if each.wish.owner_id is not None])
+def _read(desk: Desk, requests: Sequence[Request]) -> Program[None]:
+    """What the requests touch, in one look; a second one only where a hold may end, or a counted slot is short."""
+    places = [each for each in requests if isinstance(each, Place)]
     named = [(each.inventory_id, each.hold_id) for each in requests if not isinstance(each, Place)]
-    if named:
-        desk.by_id = {row.id: row for row in (yield bulk.BY_ID.of(named))}
-    standing = [(row.inventory_id, row.id) for rows in desk.of_owner.values() for row in rows if row.live_owner]
-    may_end = {*standing, *((row.inventory_id, row.id) for row in desk.by_id.values() if row.state == "active")}
-    if may_end:
-        for row in (yield bulk.ITEMS_OF.of(list(may_end))):
-            desk.add_item(row)
+    wanted = {(each.inventory_id, slot) for each in places for item in each.wish.items for slot in item.slots}
+    counted = Counter(
+        (each.inventory_id, slot) for each in places for item in each.wish.items for slot in item.counted_slots
+    )
+    since, until = _looked_back(desk, places)
+    by_key, of_owners, by_id, claims, counters = yield from found(
+        bulk.BY_KEY.of([(each.inventory_id, each.wish.placed_by, each.key) for each in places]),
+        bulk.STANDING.of(list(_owners(places)), since=since, until=until),
+        bulk.BY_ID.of(named),
+        slots.CLAIMS_ON.of(list(wanted)),
+        slots.COUNTERS_OF.of(list(counted)),
+    )
+    desk.by_key = {(row.inventory_id, row.placed_by, row.key): row for row in by_key}
+    desk.by_id = {row.id: row for row in by_id}
+    yield from _see_owners(desk, of_owners, since=since, until=until)
+    desk.see_claims(claims)
+    yield from _see_what_may_end(desk)
+    yield from _see_counters(desk, counters, counted)
 
 
-def _read_owners(desk: Desk, places: Sequence[Place]) -> Program[None]:
-    """What stands for the owners; and all they held, of those who may have held for as long as anybody may."""
-    if not places:
-        return
+def _owners(places: Iterable[Place]) -> set[tuple[UUID, UUID]]:
+    return {(each.inventory_id, each.wish.owner_id) for each in places if each.wish.owner_id is not None}
+
+
+def _looked_back(desk: Desk, places: Iterable[Place]) -> tuple[datetime, datetime]:
+    """Since when holds of an owner may count in a chain, and until when one began that is long enough by now."""
     since = desk.now - desk.clocks.scaled(rules.CHAIN_LOOKED_BACK)
-    until = desk.now - desk.clocks.scaled(min(each.inventory.limits.chain_seconds for each in places))
-    owners = {(each.inventory_id, each.wish.owner_id) for each in places}
-    found = yield bulk.STANDING.of(list(owners), since=since, until=until)
-    of_old = {(row.inventory_id, row.owner_id) for row in found if row.first_claimed_at <= until}
+    shortest = min((each.inventory.limits.chain_seconds for each in places), default=0)
+    return since, desk.now - desk.clocks.scaled(shortest)
+
+
+def _see_owners(desk: Desk, rows: list[Any], *, since: datetime, until: datetime) -> Program[None]:
+    """What stands for the owners; and all they held, of those who may have held for as long as anybody may."""
+    of_old = {(row.inventory_id, row.owner_id) for row in rows if row.first_claimed_at <= until}
     if of_old:
-        found = [row for row in found if (row.inventory_id, row.owner_id) not in of_old]
-        found += yield bulk.OF_OWNERS.of(list(of_old), since=since)
-    for row in found:
+        rows = [row for row in rows if (row.inventory_id, row.owner_id) not in of_old]
+        rows += yield bulk.OF_OWNERS.of(list(of_old), since=since)
+    for row in rows:
         desk.of_owner[row.inventory_id, row.owner_id].append(row)
 
 
-def _read_slots(desk: Desk, requests: Sequence[Request]) -> Program[None]:
-    """The claims on all slots that are wished for or may be given up, and the counters likewise."""
-    wanted = {
-        (each.inventory_id, slot)
-        for each in requests
-        if isinstance(each, Place)
-        for item in each.wish.items
-        for slot in item.slots
-    }
-    counted = Counter(
-        (each.inventory_id, slot)
-        for each in requests
-        if isinstance(each, Place)
-        for item in each.wish.items
-        for slot in item.counted_slots
+def _see_what_may_end(desk: Desk) -> Program[None]:
+    """The items of whatever may end, with the claims and quantities on their slots."""
+    standing = [(row.inventory_id, row.id) for rows in desk.of_owner.values() for row in rows if row.live_owner]
+    may_end = {*standing, *((row.inventory_id, row.id) for row in desk.by_id.values() if row.state == "active")}
+    if not may_end:
+        return
+    for row in (yield bulk.ITEMS_OF.of(list(may_end))):
+        desk.add_item(row)
+    theirs = [(inventory_id, hold_id, item) for (inventory_id, hold_id), kept in desk.kept.items() for item in kept]
+    claims, quantities = yield from found(
+        slots.CLAIMS_ON.of([(inventory_id, slot) for inventory_id, _, item in theirs for slot in item.slots]),
+        slots.QUANTITIES_OF.of(
+            [(inventory_id, slot, hold_id) for inventory_id, hold_id, item in theirs for slot in item.counted_slots]
+        ),
     )
-    held = set()
-    for (inventory_id, hold_id), kept in desk.kept.items():
-        wanted |= {(inventory_id, slot) for item in kept for slot in item.slots}
-        held |= {(inventory_id, slot, hold_id) for item in kept for slot in item.counted_slots}
-    if wanted:
-        for row in (yield slots.CLAIMS_ON.of(list(wanted))):
-            desk.claims[row.inventory_id, row.slot] = (row.hold_id, row.expires_at)
-    if held:
-        for row in (yield slots.QUANTITIES_OF.of(list(held))):
-            desk.quantities[row.hold_id][row.inventory_id, row.slot] = row.quantity
-    if counted:
-        yield from _read_counters(desk, counted)
+    desk.see_claims(claims)
+    for row in quantities:
+        desk.quantities[row.hold_id][row.inventory_id, row.slot] = row.quantity
 
 
-def _read_counters(desk: Desk, wanted: Mapping[Spot, int]) -> Program[None]:
+def _see_counters(desk: Desk, rows: Iterable[Any], wanted: Mapping[Spot, int]) -> Program[None]:
     """What is taken of counted slots; where that leaves too few, what has lapsed is given back first."""
-    for row in (yield slots.COUNTERS_OF.of(list(wanted))):
+    for row in rows:
         desk.counters[row.inventory_id, row.slot] = (row.capacity, row.taken)
     short = [spot for spot, (capacity, taken) in desk.counters.items() if capacity - taken < wanted[spot]]
     if not short:

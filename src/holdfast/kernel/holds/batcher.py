@@ -250,7 +250,6 @@ def _around(database: Database, clocks: Clocks) -> Surroundings:
     return Surroundings(
         clocks=clocks,
         guards=database.guards,
-        is_postgres=database.dialect == "postgresql",
         has_test_clock=database.test_clock,
     )
 

@@ -90,6 +90,11 @@ class Desk:
         item = WantedItem(row.place, row.label, tuple(json.loads(row.slots)), tuple(json.loads(row.counted_slots)))
         self.kept[row.inventory_id, row.hold_id].append(item)
 
+    def see_claims(self, rows: Iterable[Any]) -> None:
+        """Whose slots are, and until when."""
+        for row in rows:
+            self.claims[row.inventory_id, row.slot] = (row.hold_id, row.expires_at)
+
     def answer(self, request: Request) -> Outcome:
         """Decide one request; a refusal comes back as a value, and has changed nothing."""
         if request.inventory_id not in self.sales:

@@ -20,10 +20,17 @@ _SALE: dict[str, Kind] = {
 
 
 def turns(columns: Mapping[str, Kind], lock: str) -> Statement:
-    """Inventories in the order of their ids, locked in PostgreSQL's words or ("") not at all."""
-    sql = f"SELECT {', '.join(columns)} FROM inventories WHERE id IN (SELECT id FROM {{rows}}) ORDER BY id{lock}"  # noqa: S608 - names of ours
-    statement = Statement(sql, rows={"id": "id"}, returns=columns)
-    statement.sqlite = statement.sqlite.removesuffix(lock)  # the one writer is the lock
+    """Inventories in the order of their ids, locked in PostgreSQL's words or ("") not at all; `now`: when each was had.
+
+    PostgreSQL's clock is asked outside of what locks, row by row: so the latest `now` is after the last lock.
+    """
+    rows = f"SELECT {', '.join(columns)} FROM inventories WHERE id IN (SELECT id FROM {{rows}}) ORDER BY id{lock}"  # noqa: S608 - names of ours
+    returns: dict[str, Kind] = {**columns, "now": "moment"}
+    sql = f"SELECT q.*, clock_timestamp() AS now FROM ({rows}) AS q"  # noqa: S608 - names of ours
+    statement = Statement(sql, rows={"id": "id"}, returns=returns)
+    statement.sqlite = statement.sqlite.replace("clock_timestamp()", "NULL").replace(
+        f"{lock})", ")"
+    )  # its writer is the lock
     return statement
 
 

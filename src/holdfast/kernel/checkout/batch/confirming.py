@@ -31,7 +31,7 @@ from holdfast.kernel.payments import bulk as payments
 from holdfast.kernel.tickets import bulk as tickets
 from holdfast.kernel.tickets import new_nonce, new_number
 from holdfast.kit import clock, outbox
-from holdfast.kit.bulk import Ask, Program, written
+from holdfast.kit.bulk import Ask, Program, found, written
 from holdfast.kit.db import Database
 from holdfast.kit.ids import new_id
 from holdfast.kit.outbox import Fact
@@ -241,7 +241,7 @@ def settle(requests: Sequence[Confirm], *, database: Database, is_patient: bool)
     if not database.guards.stands("turn"):
         statement = selling.READ_SALES
     rows = yield statement.of([(each,) for each in {request.inventory_id for request in requests}])
-    now = yield from clock.in_batch(is_postgres=database.dialect == "postgresql", has_test_clock=database.test_clock)
+    now = yield from clock.once_locked(rows, has_test_clock=database.test_clock)
     desk = Desk(now, {row.id: row for row in rows})
     ready = [request for request in requests if request.inventory_id in desk.sales]
     if ready:
@@ -261,22 +261,25 @@ def _read(desk: Desk, requests: Sequence[Confirm]) -> Program[None]:
         return
     for row in (yield bookings.BY_ID.of([(each.inventory_id, each.booking_id) for each in open_ones])):
         desk.bookings[row.id] = row
-    found = desk.bookings.values()
-    its_items = yield holds.ITEMS_OF.of([(row.inventory_id, row.hold_id) for row in found])
+    rows = desk.bookings.values()
+    late = {row.owner_id for row in rows if row.owner_id is not None and rules.is_late(row, now=desk.now)}
+    its_items, providers, erased = yield from found(
+        holds.ITEMS_OF.of([(row.inventory_id, row.hold_id) for row in rows]),
+        people.PLATFORM_FEES.of([(each,) for each in {row.provider_id for row in rows}]),
+        people.ERASED.of([(each,) for each in late]),
+    )
     for item in its_items:
         desk.items[item.hold_id].append(item)
-    for row in (yield people.PLATFORM_FEES.of([(each,) for each in {row.provider_id for row in found}])):
-        desk.fees[row.id] = row.platform_fee_bps
-    late = {row.owner_id for row in found if row.owner_id is not None and rules.is_late(row, now=desk.now)}
-    if late:
-        desk.erased = {row.id for row in (yield people.ERASED.of([(each,) for each in late]))}
-    wanted = {(item.inventory_id, slot) for item in its_items for slot in _slots(item.slots)}
-    if wanted:
-        for row in (yield slots.CLAIMS_ON.of(list(wanted))):
-            desk.claims[row.inventory_id, row.slot] = (row.hold_id, row.expires_at)
-    counted = {(item.inventory_id, slot, item.hold_id) for item in its_items for slot in _slots(item.counted_slots)}
-    if counted:
-        desk.quantities = {(row.hold_id, row.slot) for row in (yield slots.QUANTITIES_OF.of(list(counted)))}
+    desk.fees = {row.id: row.platform_fee_bps for row in providers}
+    desk.erased = {row.id for row in erased}
+    claims, quantities = yield from found(
+        slots.CLAIMS_ON.of([(item.inventory_id, slot) for item in its_items for slot in _slots(item.slots)]),
+        slots.QUANTITIES_OF.of(
+            [(item.inventory_id, slot, item.hold_id) for item in its_items for slot in _slots(item.counted_slots)]
+        ),
+    )
+    desk.claims = {(row.inventory_id, row.slot): (row.hold_id, row.expires_at) for row in claims}
+    desk.quantities = {(row.hold_id, row.slot) for row in quantities}
 
 
 def _write(desk: Desk, database: Database) -> Program[None]:

@@ -132,7 +132,7 @@ def settle(requests: Sequence[Open], *, database: Database, is_patient: bool) ->
     if not database.guards.stands("turn"):
         statement = selling.READ_SALES
     rows = yield statement.of([(each,) for each in {request.inventory_id for request in requests}])
-    now = yield from clock.in_batch(is_postgres=database.dialect == "postgresql", has_test_clock=database.test_clock)
+    now = yield from clock.once_locked(rows, has_test_clock=database.test_clock)
     desk = Desk(now, {row.id: row for row in rows})
     for row in (yield bulk_paying.CLOCKS_OF.of([(each.inventory_id, each.hold.id) for each in requests])):
         desk.holds[row.id] = row
