@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Literal, TypeVar
 
-import httpx2
+import aiohttp
 from pydantic import BaseModel, ValidationError
 
 from holdfast.gateways.sandbox import signatures
@@ -26,7 +26,7 @@ from holdfast.kit.money import Money
 
 _PAGES_MAX = 1_000
 _REASON_CHARACTERS_MAX = 200
-_BAD_REQUEST, _SERVER_ERROR = 400, 500
+_SUCCESS, _REDIRECT, _BAD_REQUEST, _SERVER_ERROR = 200, 300, 400, 500
 _KEPT = frozenset(
     {
         "object",
@@ -100,18 +100,16 @@ class SandboxGateway:
         api_key: str,
         secrets: tuple[str, ...],
         timeout_seconds: float = 10.0,
-        transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         assert secrets, "without a secret no webhook could be verified"
         assert all(secrets), "an empty secret verifies everybody's webhooks"
         self._secrets = secrets
-        self._client = httpx2.AsyncClient(
-            base_url=url.rstrip("/"),
-            headers={"Authorization": f"Bearer {api_key}"},
-            timeout=timeout_seconds,
-            transport=transport,
-            trust_env=False,
+        self._url = url.rstrip("/")
+        self._api_key = api_key
+        self._timeout = aiohttp.ClientTimeout(
+            total=None, connect=timeout_seconds, sock_connect=timeout_seconds, sock_read=timeout_seconds
         )
+        self._opened: aiohttp.ClientSession | None = None
 
     async def open(self, request: CheckoutRequest) -> CheckoutSession:
         """Open a checkout. Idempotent by key: again, the same session; with another amount, GatewayRefused."""
@@ -192,7 +190,8 @@ class SandboxGateway:
 
     async def close(self) -> None:
         """Let go of connections."""
-        await self._client.aclose()
+        if self._opened is not None:
+            await self._opened.close()
 
     async def simulate(self, reference: str, outcome: SimulatedOutcome) -> GatewayPayment:
         """Bring about an outcome as if customer and bank had; the sandbox alone can. GatewayRefused."""
@@ -208,19 +207,31 @@ class SandboxGateway:
         query: Mapping[str, str] | None = None,
     ) -> _Shape:
         try:
-            answer = await self._client.request(method, path, json=body, params=query)
-        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout):
+            asked = self._client().request(method, f"{self._url}{path}", json=body, params=query, allow_redirects=False)
+            async with asked as answer:
+                status, told = answer.status, await answer.read()
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
             raise GatewayUnreachable(self.name) from None
-        except httpx2.HTTPError:
+        except (aiohttp.ClientError, TimeoutError):
             raise GatewayUnknown(self.name) from None
-        if _BAD_REQUEST <= answer.status_code < _SERVER_ERROR:
-            raise GatewayRefused(self.name, _reason(answer))
-        if not answer.is_success:
+        if _BAD_REQUEST <= status < _SERVER_ERROR:
+            raise GatewayRefused(self.name, _reason(told, status))
+        if not _SUCCESS <= status < _REDIRECT:
             raise GatewayUnknown(self.name)
         try:
-            return shape.model_validate_json(answer.content)
+            return shape.model_validate_json(told)
         except ValidationError:
             raise GatewayUnknown(self.name) from None
+
+    def _client(self) -> aiohttp.ClientSession:
+        """Opened by the first call: it belongs to the loop that runs then."""
+        if self._opened is None:
+            self._opened = aiohttp.ClientSession(
+                headers={"Authorization": f"Bearer {self._api_key}"},
+                timeout=self._timeout,
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return self._opened
 
     def _payment(self, told: _Payment) -> GatewayPayment:
         return GatewayPayment(
@@ -256,10 +267,10 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _reason(answer: httpx2.Response) -> str:
+def _reason(told: bytes, status: int) -> str:
     """What the sandbox says about its no: its code, never its whole answer."""
     try:
-        code = answer.json().get("code")
-    except (ValueError, AttributeError):
+        code = json.loads(told).get("code")
+    except (ValueError, RecursionError, AttributeError):
         code = None
-    return str(code or answer.status_code)[:_REASON_CHARACTERS_MAX]
+    return str(code or status)[:_REASON_CHARACTERS_MAX]
