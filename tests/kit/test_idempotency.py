@@ -236,6 +236,34 @@ async def test_the_outcome_is_written_with_the_effect_or_not_at_all(kitchen: Dat
     assert (row.status, row.subject_id) == (None, None)
 
 
+async def test_what_many_are_done_with_at_once_is_remembered_for_each(kitchen: Database) -> None:
+    keys = [_key(kitchen, _new_key()) for _ in range(20)]
+    subjects = [new_id() for _ in keys]
+    await asyncio.gather(*(key.claim() for key in keys))
+
+    done = zip(keys, subjects, strict=True)
+    await asyncio.gather(*(key.remember_alone(subject=subject, status=201) for key, subject in done))
+
+    again = [await _key(kitchen, str(key.id)).claim() for key in keys]
+    assert again == [idempotency.Outcome(subject, 201) for subject in subjects]
+
+
+async def test_who_lost_the_key_meanwhile_remembers_nothing_by_itself_either(kitchen: Database) -> None:
+    name = _new_key()
+    slow, quick, other = _key(kitchen, name), _key(kitchen, name), _key(kitchen, _new_key())
+    await slow.claim()
+    await _lapse(kitchen, name)
+    await asyncio.gather(quick.claim(), other.claim())
+
+    lost, *kept = await asyncio.gather(
+        *(key.remember_alone(subject=new_id(), status=201) for key in (slow, other)), return_exceptions=True
+    )
+
+    assert isinstance(lost, RequestInFlight)
+    assert kept == [None]
+    assert (await _row(kitchen, name)).status is None
+
+
 # Leases
 
 

@@ -163,8 +163,8 @@ def found(*asks: Ask) -> Program[list[list[Any]]]:
     return [next(replies) if ask.rows else [] for ask in asks]
 
 
-async def read(db: Reader, ask: Ask) -> list[Any]:
-    """What a statement that only reads returns, wherever features read."""
+async def returned(db: Reader, ask: Ask) -> list[Any]:
+    """The rows that a statement returns, wherever features read; in a transaction it may write, too."""
     if db.dialect == "postgresql":
         return _rows(ask, await db.raw(ask.statement.postgresql, _to_postgres(ask)))
     return _rows_of_sqlite(ask, await db.raw(ask.statement.sqlite, _to_sqlite_values(ask)))

@@ -23,6 +23,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from holdfast.kit import keeping
+from holdfast.kit.bulk import Kind, Statement, returned
 from holdfast.kit.clock import moment
 from holdfast.kit.db import Database, Id, Moment, Reader, Transaction, metadata
 from holdfast.kit.errors import Conflict, Invalid, Unreadable
@@ -84,6 +85,30 @@ class Outcome:
     status: int
 
 
+_ROW: dict[str, Kind] = {
+    "id": "text",
+    "route": "text",
+    "fingerprint": "text",
+    "lease": "id",
+    "leased_until": "moment",
+    "forget_at": "moment",
+}
+#: Sorted, so that two processes never wait for each other in a circle.
+_CLAIM = Statement(
+    f"INSERT INTO idempotency_keys ({', '.join(_ROW)}) SELECT {', '.join(_ROW)} FROM {{rows}} "  # noqa: S608 - names of ours
+    "WHERE true ORDER BY id ON CONFLICT (id) DO NOTHING RETURNING id, lease",
+    rows=_ROW,
+    returns={"id": "text", "lease": "id"},
+)
+_REMEMBER = Statement(
+    "UPDATE idempotency_keys SET subject_id = r.subject_id, status = r.status FROM {rows} "
+    "WHERE idempotency_keys.id = r.id AND idempotency_keys.lease = r.lease AND idempotency_keys.status IS NULL "
+    "RETURNING idempotency_keys.id",
+    rows={"id": "text", "lease": "id", "subject_id": "id", "status": "int"},
+    returns={"id": "text"},
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _Claim:
     """A key that somebody wants to run under."""
@@ -107,8 +132,18 @@ class _Claim:
         }
 
 
-#: New keys that are claimed at the same moment are written in one transaction, by the database they are claimed in.
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    """A key that its run is done with."""
+
+    id: str
+    lease: UUID
+    outcome: Outcome
+
+
+#: What is claimed, or remembered by itself, at the same moment is written in one transaction of its database.
 _claiming: WeakKeyDictionary[Database, Together[_Claim, bool]] = WeakKeyDictionary()
+_remembering: WeakKeyDictionary[Database, Together[_Remembered, bool]] = WeakKeyDictionary()
 
 
 def _claims_into(database: Database) -> Together[_Claim, bool]:
@@ -117,20 +152,34 @@ def _claims_into(database: Database) -> Together[_Claim, bool]:
     return _claiming[database]
 
 
+def _memory_of(database: Database) -> Together[_Remembered, bool]:
+    if database not in _remembering:
+        _remembering[database] = Together(partial(_remember_all, ref(database)))
+    return _remembering[database]
+
+
 async def _claim_all(database_ref: "ref[Database]", claims: Sequence[_Claim]) -> Mapping[_Claim, bool]:
-    """Whose key is new, and theirs from now on. Sorted, so that two processes never wait for each other in a circle."""
+    """Whose key is new, and theirs from now on."""
     database = database_ref()
     assert database is not None
 
     async def write(db: Transaction) -> set[tuple[str, UUID]]:
         now = await moment(db)
-        rows = [claim.row(now) for claim in sorted(claims, key=lambda each: each.id)]
-        insert = db.insert(idempotency_keys).values(rows).on_conflict_do_nothing(index_elements=["id"])
-        got = await db.all(insert.returning(idempotency_keys.c.id, idempotency_keys.c.lease))
+        rows = [claim.row(now) for claim in claims]
+        got = await returned(db, _CLAIM.of([tuple(row[name] for name in _ROW) for row in rows]))
         return {(row.id, row.lease) for row in got}
 
     mine = await database.run(write)
     return {claim: (claim.id, claim.lease) in mine for claim in claims}
+
+
+async def _remember_all(database_ref: "ref[Database]", done: Sequence[_Remembered]) -> Mapping[_Remembered, bool]:
+    """Whose lease was still their own."""
+    database = database_ref()
+    assert database is not None
+    rows = [(each.id, each.lease, each.outcome.subject, each.outcome.status) for each in done]
+    theirs = {row.id for row in await database.run(lambda db: returned(db, _REMEMBER.of(rows)))}
+    return {each: each.id in theirs for each in done}
 
 
 @dataclass(slots=True)
@@ -162,6 +211,15 @@ class IdempotencyKey:
             idempotency_keys.c.status.is_(None),
         )
         if await db.execute(mine.values(subject_id=subject, status=status)) != 1:
+            raise RequestInFlight
+
+    async def remember_alone(self, *, subject: UUID, status: int) -> None:
+        """The same in a transaction of its own: for an effect that was committed before."""
+        self.remembered = Outcome(subject, status)
+        if self.lease is None:
+            return
+        assert self.id is not None
+        if not await _memory_of(self.database).find(_Remembered(self.id, self.lease, self.remembered)):
             raise RequestInFlight
 
     async def claim(self) -> Outcome | None:

@@ -212,7 +212,7 @@ def is_plain_customer(principal: Principal) -> bool:
 async def customers_changed(db: Reader, known: Mapping[UUID, Principal], *, now: datetime) -> set[UUID]:
     """The logins among these plain customers' that stand for something else by now, or for nobody."""
     rows = [(login_id, principal.is_verified) for login_id, principal in known.items()]
-    return {row.login_id for row in await bulk.read(db, _NOT_AS_KNOWN.of(rows, now=now))}
+    return {row.login_id for row in await bulk.returned(db, _NOT_AS_KNOWN.of(rows, now=now))}
 
 
 def _principal(rows: Sequence[sa.Row[Any]], *, settings: IdentitySettings) -> Principal:

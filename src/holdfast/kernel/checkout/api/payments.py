@@ -90,13 +90,14 @@ async def initiate_payment(
         hold=hold,
     )
     response.status_code = 201 if opened.is_new else 200
-    now = await tasks.moment(database, till)
+    if payment is not None and opened.is_new:
+        now = await tasks.moment(database, till)
+        await key.remember_alone(subject=payment.id, status=201)
+        return _just_opened(payment, now=now)
 
     async def remember(db: Transaction) -> schemas.OpenedPayment:
         subject = payment.id if payment is not None else opened.booking_id
         await key.remember(db, subject=subject, status=response.status_code or 201)
-        if payment is not None and opened.is_new:
-            return _just_opened(payment, now=now)
         return await _opened(db, await bookings.find(db, opened.booking_id), payment)
 
     return await database.run(remember)
