@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from holdfast.kernel.holds import AlreadyHolding, Batcher, Hold, SlotsTaken, Wish
 from holdfast.kernel.holds.models import holds
 from holdfast.kernel.inventory import InventoryNotFound, turn
-from holdfast.kit import bulk
+from holdfast.kit import bulk, clock
 from holdfast.kit.bulk import ConnectionLost, Program, Writer
 from holdfast.kit.db import Database
 from holdfast.kit.errors import Overloaded
@@ -171,3 +171,17 @@ async def test_a_turn_that_somebody_has_keeps_only_its_own_waiting(database: Dat
         hold, _ = await waiting
 
     assert hold.inventory_id == busy.inventory.id
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_a_batch_that_waited_for_its_turn_goes_by_the_clock_of_after_the_wait(database: Database) -> None:
+    room = await builders.room(database)
+
+    async with Batcher(database, CLOCKS) as batcher:
+        async with database.transaction() as db, turn(db, room.inventory.id):
+            waiting = asyncio.create_task(placing(batcher, room, toy.wish(room, [0], owner=new_id())))
+            await asyncio.sleep(0.5)
+            let_go_at = await clock.moment(db)
+        hold, _ = await waiting
+
+    assert hold.placed_at >= let_go_at
