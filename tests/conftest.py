@@ -23,7 +23,9 @@ from typing import Any
 import asyncpg
 import pytest
 import sqlalchemy as sa
+from fastapi.routing import _IncludedRouter
 from sqlalchemy.engine.interfaces import CompiledCacheType
+from starlette.routing import BaseRoute
 
 from holdfast.kit import migrate
 from holdfast.kit.db import Database
@@ -38,6 +40,7 @@ _MIGRATED = "migrated"
 
 def pytest_configure(config: pytest.Config) -> None:
     sys.addaudithook(_stay_on_this_machine)
+    _make_routes_once()
     if not hasattr(config, "workerinput"):
         _sweep_up_after_killed_runs()
         folder = Path(tempfile.mkdtemp(prefix=f"holdfast-test-{os.getpid()}-"))
@@ -59,6 +62,26 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     for server in _started:  # the run ends it, not this worker, whose own end is no reason to warn of it
         if server.process is not None:
             server.process.returncode = 0
+
+
+def _make_routes_once() -> None:
+    """A router that is mounted at the same place by the next application is not made anew: a third of many a test.
+
+    What it is mounted with is the same for the same router and place, but for the application, where only overrides of
+    dependencies are looked up, and no test has any.
+    """
+    make = _IncludedRouter._build_effective_context  # noqa: SLF001 - FastAPI has no word for it
+    made: dict[tuple[Any, ...], tuple[Any, Any]] = {}
+
+    def made_once(mounted: Any, route: BaseRoute) -> Any:
+        around = mounted.include_context
+        named_by = around.generate_unique_id_function
+        at = (id(route), id(around.included_router), around.prefix, around.include_in_schema, id(named_by))
+        if at not in made:
+            made[at] = ((route, named_by), make(mounted, route))
+        return made[at][1]
+
+    _IncludedRouter._build_effective_context = made_once  # type: ignore[method-assign,assignment]  # noqa: SLF001
 
 
 @pytest.fixture(scope="session")
