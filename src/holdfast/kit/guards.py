@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 NAMES = frozenset(
     {
         "turn",  # lock the inventory's row before anything of it is read
+        "exclusive_turn",  # a batch shares its turn with nobody (its changes are not numbered then, nor told in order)
         "sorted",  # lock and write in sorted order
         "state_recheck",  # a conditional write checks the state that was read
         "seq",  # a batch's change is numbered one past the number that was read (the index of it dropped by the test)

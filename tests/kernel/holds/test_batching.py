@@ -5,16 +5,19 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+import asyncpg
 import pytest
 import sqlalchemy as sa
 
 from holdfast.kernel.holds import AlreadyHolding, Batcher, Hold, SlotsTaken, Wish
 from holdfast.kernel.holds.models import holds
 from holdfast.kernel.inventory import InventoryNotFound, turn
+from holdfast.kernel.inventory.models import inventories
 from holdfast.kit import bulk, clock
 from holdfast.kit.bulk import ConnectionLost, Program, Writer
 from holdfast.kit.db import Database
 from holdfast.kit.errors import Overloaded
+from holdfast.kit.guards import Guards
 from holdfast.kit.ids import new_id
 from tests import builders
 from tests import toy_product as toy
@@ -185,3 +188,27 @@ async def test_a_batch_that_waited_for_its_turn_goes_by_the_clock_of_after_the_w
         hold, _ = await waiting
 
     assert hold.placed_at >= let_go_at
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_where_the_turn_is_shared_nobody_waits_for_who_shares_it(database: Database) -> None:
+    """What the bench compares the turn with; without its exclusiveness nothing orders two batches."""
+    room = await builders.room(database)
+    url = database.url.render_as_string(hide_password=False)
+    shared = Database(url, guards=Guards(frozenset({"exclusive_turn"})), test_clock=True)
+
+    async with shared, Batcher(database, CLOCKS) as alone, Batcher(shared, CLOCKS) as sharing:
+        async with database.transaction() as db:
+            await db.all(
+                sa.select(inventories.c.id).where(inventories.c.id == room.inventory.id).with_for_update(read=True)
+            )
+            waiting = asyncio.create_task(placing(alone, room, toy.wish(room, [0], owner=new_id())))
+            async with asyncio.timeout(5):
+                hold, _ = await placing(sharing, room, toy.wish(room, [1], owner=new_id()))
+            await asyncio.sleep(0.2)
+            is_alone_done = waiting.done()
+        outcome = (await asyncio.gather(waiting, return_exceptions=True))[0]
+
+    assert hold.items[0].place == 1
+    assert not is_alone_done
+    assert isinstance(outcome, asyncpg.UniqueViolationError)  # of the number that the other has not raised

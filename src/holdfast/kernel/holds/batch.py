@@ -52,6 +52,8 @@ def settle(requests: Sequence[Request], around: Surroundings, *, is_patient: boo
 
 def _take_turns(requests: Iterable[Request], around: Surroundings, *, is_patient: bool) -> Program[list[Any]]:
     statement = slots.TAKE_TURNS if is_patient else slots.TAKE_FREE_TURNS
+    if not around.guards.stands("exclusive_turn"):
+        statement = slots.SHARE_TURNS
     if not around.guards.stands("turn"):
         statement = slots.READ_SALES
     rows: list[Any] = yield statement.of([(each,) for each in {request.inventory_id for request in requests}])
@@ -181,6 +183,7 @@ def _published(desk: Desk, guards: Guards) -> tuple[Ask, Ask]:
         )
         for inventory_id, fact in sheets.facts
     ]
-    turns = [(inventory_id, desk.sales[inventory_id].seq) for inventory_id in sorted(seq_of)]
+    numbered = sorted(seq_of) if guards.stands("exclusive_turn") else []  # two who share would wait in a circle
+    turns = [(inventory_id, desk.sales[inventory_id].seq) for inventory_id in numbered]
     next_seq = slots.NEXT_SEQ if guards.stands("seq") else slots.NEXT_SEQ_UNGUARDED
     return outbox.PUBLISH.of(rows), next_seq.of(turns, now=now)

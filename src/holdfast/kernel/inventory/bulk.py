@@ -37,8 +37,9 @@ def turns(columns: Mapping[str, Kind], lock: str) -> Statement:
 #: What the turn guards of an inventory that is for sale; in the order of ids, so that no two batches wait in a circle.
 TAKE_TURNS = turns(_SALE, " FOR NO KEY UPDATE")
 TAKE_FREE_TURNS = turns(_SALE, " FOR NO KEY UPDATE SKIP LOCKED")
-#: For tests that leave the guard out.
+#: For tests that leave the guard out, or have it shared.
 READ_SALES = turns(_SALE, "")
+SHARE_TURNS = turns(_SALE, " FOR SHARE")
 
 _NEXT = "UPDATE inventories SET seq = inventories.seq + 1, updated_at = {now} FROM {rows} WHERE inventories.id = r.id"
 _SEEN: dict[str, Kind] = {"id": "id", "seq": "bigint"}
