@@ -13,8 +13,8 @@ from bench.rows.reads import states
 from bench.site import ROOT, execute
 from bench.world import allowing_more
 
-#: How the turn may be taken, by the guard that is left out for it. Where it is shared no change can be numbered, and the
-#: index of numbers would stand in the way.
+#: How the turn may be taken, by the guard that is left out for it. Where it is shared no change can be numbered,
+#: so the index of numbers has to go.
 _WAYS = {"the turn": "", "none": "turn", "FOR SHARE": "exclusive_turn"}
 _NUMBERS = "DROP INDEX IF EXISTS uq_outbox_inventory_id_seq"
 
