@@ -47,6 +47,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="of torture; 0: none")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="that share the scripts")
     parser.add_argument("--first", type=int, default=0, help="the number of the first script")
+    parser.add_argument("--on", choices=("postgresql", "sqlite"), help="scripts on this database alone")
     asked = parser.parse_args()
     logs.configure(level="ERROR")
     with tempfile.TemporaryDirectory(prefix="holdfast-proof-") as name:
@@ -56,12 +57,12 @@ def main() -> int:
         try:
             is_right = True
             shares = _shares(asked.first, asked.scripts, asked.processes)
-            if shares:
+            if shares and asked.on != "sqlite":
                 urls = [asyncio.run(_another(server.url, f"scripts{first}")) for first, _ in shares]
                 is_right &= _scripts("postgresql", urls, shares)
-                is_right &= _scripts(
-                    "sqlite", [f"sqlite:///{folder / str(first)}.sqlite3" for first, _ in shares], shares
-                )
+            if shares and asked.on != "postgresql":
+                files = [f"sqlite:///{folder / str(first)}.sqlite3" for first, _ in shares]
+                is_right &= _scripts("sqlite", files, shares)
             if asked.seconds:
                 is_right &= asyncio.run(_torture(asyncio.run(_another(server.url, "torture")), seconds=asked.seconds))
         finally:
@@ -83,8 +84,10 @@ def _scripts(dialect: str, urls: Sequence[str], shares: Sequence[tuple[int, int]
         works = [processes.submit(playing.play, url, *share) for url, share in zip(urls, shares, strict=True)]
         told, told_at = 0, began
         while wait(works, timeout=0.5).not_done:
-            if any(work.done() and work.exception() for work in works):
-                break
+            if failed := next((work for work in works if work.done() and work.exception()), None):
+                for process in multiprocessing.active_children():  # what the others would find out is not waited for
+                    process.terminate()
+                failed.result()
             is_due = time.monotonic() - told_at >= LINE_SECONDS
             if played.value != told and (is_due or sys.stderr.isatty()):
                 told, told_at = played.value, time.monotonic()

@@ -39,7 +39,11 @@ async def _play(url: str, first: int, many: int) -> tuple[int, list[str]]:
         provider_id = (await builders.provider(database)).id
         async with builders.standing_clock(database) as clock:
             for seed in range(first, first + many):
-                requests += await scripts.play(database, batcher, till, clock, provider_id=provider_id, seed=seed)
+                try:
+                    requests += await scripts.play(database, batcher, till, clock, provider_id=provider_id, seed=seed)
+                except Exception as failed:
+                    failed.add_note(f"in script {seed}")
+                    raise
                 if _played is not None:
                     with _played.get_lock():
                         _played.value += 1
