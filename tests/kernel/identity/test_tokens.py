@@ -19,6 +19,7 @@ from holdfast.kernel.identity import Authenticator, InvalidToken, tokens
 from holdfast.kernel.identity.models import api_keys, user_roles, users
 from holdfast.kit import clock
 from holdfast.kit.db import Database
+from tests.builders import Time
 from tests.builders_identity import (
     SECRET,
     SETTINGS,
@@ -135,6 +136,22 @@ async def test_who_called_lately_is_read_again_before_anybody_has_to_wait_for_it
     assert known is not None
     assert known.user_id == person.id
     assert process.at_hand(person.token, address=None, request_id="another") is None
+
+
+async def test_whether_a_token_is_over_the_clock_of_the_database_says(database: Database, time: Time) -> None:
+    person = await sign_up(database)
+    process = Authenticator(with_settings(recheck_seconds=60.0), database)
+    await time.forward(minutes=29, seconds=59)
+    await process.principal(person.token)
+
+    await asyncio.sleep(1.1)  # by this process's own clock it would be over
+    again = await process.principal(person.token)
+    await time.forward(seconds=1)
+    process._known.clear()
+    with pytest.raises(InvalidToken):
+        await process.principal(person.token)
+
+    assert again.user_id == person.id
 
 
 async def test_a_deactivated_account_is_refused_within_a_second_in_every_process(database: Database) -> None:

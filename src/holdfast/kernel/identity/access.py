@@ -112,15 +112,13 @@ class Authenticator:
             raise InvalidToken
         name = fingerprint(credential)
         known, now = self._known.get(name), time.monotonic()
-        if known is None or is_fresh or now - known.read_at > self.settings.recheck_seconds:
+        is_stale = known is None or now - known.read_at > self.settings.recheck_seconds
+        if known is None or is_fresh or is_stale or known.ended(now):  # whether it has ended, the database's clock says
             self._known.pop(name, None)  # what turns out to be void is not kept
             known = self._known[name] = await self._read(credential, known)
             now = time.monotonic()
             while len(self._known) > self.settings.token_cache_max:
                 self._known.popitem(last=False)
-        if known.ended(now):
-            self._known.pop(name, None)
-            raise InvalidToken
         self._note_used(name, known, now)
         return known.principal
 
