@@ -190,6 +190,7 @@ async def test_a_batch_that_waited_for_its_turn_goes_by_the_clock_of_after_the_w
     assert hold.placed_at >= let_go_at
 
 
+@pytest.mark.alone  # what it leaves behind can't be numbered any more
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_where_the_turn_is_shared_nobody_waits_for_who_shares_it(database: Database) -> None:
     """What the bench compares the turn with; without its exclusiveness nothing orders two batches."""
