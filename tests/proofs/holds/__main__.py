@@ -1,10 +1,9 @@
 """Prove that the batch holds as a transaction a hold does: `./run prove holds [--scripts 10000] [--seconds 60]`.
 
-Two parts. Scripts: random holds, replacements, releases, expiries, money in time, late and
-of another amount, and cancelled occurrences, played on both ways
-on each database; after every step both must look the same. Torture, on PostgreSQL: processes with clients and sweepers
-on several inventories, holds of 50 to 200 ms, connections ended by `pg_terminate_backend` in the midst, and a trigger
-that writes down every change of a claim.
+Two parts. Scripts: random holds, replacements, releases, expiries, money in time, late and of another amount, and
+cancelled occurrences, played on both ways on each database; after every step both must look the same. Torture, on
+PostgreSQL: processes with clients and sweepers on several inventories, holds of 50 to 200 ms, connections ended by
+`pg_terminate_backend` in the midst, and a trigger that writes down every change of a claim.
 """
 
 import argparse

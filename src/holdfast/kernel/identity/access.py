@@ -112,8 +112,8 @@ class Authenticator:
             raise InvalidToken
         name = fingerprint(credential)
         known, now = self._known.get(name), time.monotonic()
-        is_stale = known is None or now - known.read_at > self.settings.recheck_seconds
-        if known is None or is_fresh or is_stale or known.ended(now):  # whether it has ended, the database's clock says
+        # Of one that seems to have ended, the database's clock says whether it has.
+        if known is None or is_fresh or now - known.read_at > self.settings.recheck_seconds or known.ended(now):
             self._known.pop(name, None)  # what turns out to be void is not kept
             known = self._known[name] = await self._read(credential, known)
             now = time.monotonic()
