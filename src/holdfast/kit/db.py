@@ -8,7 +8,7 @@ Who is handed a `Transaction` never commits: only edges open one.
 import asyncio
 import random
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Protocol, Self, TypeVar
@@ -102,13 +102,6 @@ def quarter_hour(column: sa.ColumnElement[datetime], dialect: Dialect) -> sa.Col
     return sa.cast(column, sa.BigInteger).op("/")(sa.literal_column(str(QUARTER_SECONDS * 1_000_000)))
 
 
-def among(column: sa.ColumnElement[UUID], ids: Sequence[UUID], *, dialect: Dialect) -> sa.ColumnElement[bool]:
-    """The column is one of these ids: one shape however many they are, for each number is a statement of its own."""
-    if dialect == "postgresql":
-        return column == sa.any_(sa.cast(list(ids), postgresql.ARRAY(sa.Uuid)))
-    return column.in_(ids)
-
-
 def one_of(column: str, values: Sequence[str]) -> sa.CheckConstraint:
     """The column holds one of these words."""
     words = ", ".join(f"'{value}'" for value in values)
@@ -144,6 +137,12 @@ class Reader:
 
     async def scalar(self, statement: sa.Executable, values: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401
         return await self._connection.scalar(statement, values)
+
+    def among(self, column: sa.ColumnElement[UUID], ids: Iterable[UUID]) -> sa.ColumnElement[bool]:
+        """The column is one of these: one shape however many they are, for each number is a statement of its own."""
+        if self.dialect == "postgresql":
+            return column == sa.any_(sa.cast(list(ids), postgresql.ARRAY(sa.Uuid)))
+        return column.in_(list(ids))
 
 
 class Transaction(Reader):

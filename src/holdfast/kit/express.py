@@ -1,11 +1,11 @@
 """Answer the plain case of the busiest routes past all layers that make every other case right.
 
 A route declared `@lean` is called from here where a request is exactly what a well-behaved client sends: harmless
-headers alone, a caller who is let in, a body with no field twice and no escapes in it, which fits the model. Of what
-the ordinary way leaves at `request.state` its handler finds the caller, the address and the id. Whatever is unusual
-takes the ordinary way from its beginning, with nothing done yet: so every refusal of a request is said in one place,
-and this file only has to know what is plain. What the route answers or refuses is dressed as the ordinary way dresses
-it; tests compare both.
+headers alone, a caller who is let in, a body with no field twice and no escapes in it, which fits the model; on a route
+that reads bytes, nobody's credentials and nothing encoded. Of what the ordinary way leaves at `request.state` its
+handler finds the caller, the address, the id and its key. Whatever is unusual takes the ordinary way from its
+beginning, with nothing done yet: so every refusal of a request is said in one place, and this file only has to know
+what is plain. What the route answers or refuses is dressed as the ordinary way dresses it; tests compare both.
 """
 
 import re
@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, get_type_hints
+from typing import Any, Protocol
 
 import structlog
 from fastapi import FastAPI
@@ -23,15 +23,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from holdfast.kit import headers, problems
+from holdfast.kit import bodies, headers, http, problems
 from holdfast.kit.errors import Error, Overloaded
 from holdfast.kit.headers import Network
 from holdfast.kit.idempotency import is_key
-from holdfast.kit.policies import declaration_of
+from holdfast.kit.policies import Declaration, Policy, declaration_of
 
 BODY_BYTES_MAX = 20_000
 _JSON = b"application/json"
 _BEARER = b"Bearer "
+#: What makes a request for bytes unusual.
+_OF_NOBODY = frozenset({b"authorization", b"content-encoding", b"cookie", b"idempotency-key"})
 _ODD_COLON = re.compile(rb'"\s+:')
 _log = structlog.stdlib.get_logger("holdfast.edge")
 
@@ -42,25 +44,31 @@ class Knows(Protocol):
     def at_hand(self, credential: str, *, address: str | None, request_id: str) -> Any | None:  # noqa: ANN401 - its own
         """Without looking at any row, where it can."""
 
-    async def of_bearer(self, credential: str, *, address: str | None, request_id: str) -> Any:  # noqa: ANN401 - its own
-        """By looking; an Error where it stands for nobody."""
+    async def of_bearer(self, credential: str, *, address: str | None, request_id: str, is_fresh: bool = False) -> Any:  # noqa: ANN401 - its own
+        """By looking, if need be or `is_fresh`; an Error where it stands for nobody."""
+
+    def nobody(self, *, address: str | None, request_id: str) -> Any:  # noqa: ANN401 - its own
+        """Who sent no credential."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Lane:
     """One lean route."""
 
-    endpoint: Callable[..., Awaitable[Response]]
-    body: TypeAdapter[Any]
+    endpoint: Callable[..., Any]
+    call: Callable[..., Awaitable[Response]]
+    #: None: the route reads bytes
+    body: TypeAdapter[Any] | None
     template: str
-    lets_in: Callable[[Any], bool]
+    policy: Policy
+    declared: Declaration
 
 
 @dataclass(frozen=True, slots=True)
 class _Plain:
-    """What a plain request carries."""
+    """What a plain request carries. `credential`: None on a route that reads bytes."""
 
-    credential: str
+    credential: str | None
     key: str | None
     request_id: str
 
@@ -91,16 +99,17 @@ class Express:
 
     async def _try(self, lane: _Lane, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
-        plain = _plain(scope)
-        if plain is not None and self._is_full():
+        plain = _plain(scope) if lane.body is not None else _plain_bytes(scope)
+        if plain is not None and lane.declared.sheds and self._is_full():
             await self._refuse(lane, plain, scope, send)
             return
         request = await self._known(plain, lane, scope) if plain is not None else None
         if plain is not None and request is not None:
             pieces = await _pieces(receive)
-            body = _body(lane, pieces)
-            if body is not None:
-                await _answer(lane, request, body, plain.key, send)
+            raw = _whole(pieces)
+            body = raw if lane.body is None or raw is None else _body(lane.body, raw)
+            if raw is not None and body is not None:
+                await _send(await _answer(lane, request, raw, body, plain.key), scope, send)
                 _count(lane, request, time.perf_counter() - began)
                 return
             receive = _again(pieces, receive)
@@ -118,13 +127,8 @@ class Express:
         """The request with its caller, if he is let in."""
         address = headers.client_address(scope, self._trusted)
         request_id = plain.request_id
-        principal = self._authenticate.at_hand(plain.credential, address=address, request_id=request_id)
+        principal = await self._principal(lane.policy, plain.credential, address=address, request_id=request_id)
         if principal is None:
-            try:
-                principal = await self._authenticate.of_bearer(plain.credential, address=address, request_id=request_id)
-            except Error:
-                return None
-        if not lane.lets_in(principal):
             return None
         if self._trusted:
             headers.apply_scheme(scope, self._trusted)
@@ -132,6 +136,26 @@ class Express:
         state["address"], state["request_id"], state["principal"] = address, request_id, principal
         state["route_template"] = lane.template
         return Request(scope)
+
+    async def _principal(
+        self, policy: Policy, credential: str | None, *, address: str | None, request_id: str
+    ) -> Any | None:  # noqa: ANN401 - the authenticator's own
+        """Who calls, if he is let in."""
+        who, principal = self._authenticate, None
+        if credential is None:
+            principal = who.nobody(address=address, request_id=request_id)
+        elif not policy.is_fresh:
+            principal = who.at_hand(credential, address=address, request_id=request_id)
+        if principal is None:
+            assert credential is not None
+            try:
+                principal = await who.of_bearer(
+                    credential, address=address, request_id=request_id, is_fresh=policy.is_fresh
+                )
+            except Error:
+                return None
+        assert policy.test is not None
+        return principal if policy.test(principal) else None
 
 
 def install(
@@ -148,9 +172,9 @@ def install(
         assert policy is not None
         assert policy.test is not None, f"{path} looks at rows before it lets anybody in"
         endpoint: Any = context.endpoint
-        body = TypeAdapter(get_type_hints(endpoint, include_extras=True)["body"])
+        body, call = http.called_leanly(endpoint)
         for method in context.methods or ():
-            lanes.setdefault((method, path), _Lane(endpoint, body, path, policy.test))
+            lanes.setdefault((method, path), _Lane(endpoint, call, body, path, policy, declared))
     app.add_middleware(
         Express, authenticate=authenticate, lanes=lanes, is_full=is_full, trusted_proxies=trusted_proxies
     )
@@ -182,6 +206,17 @@ def _plain(scope: Scope) -> _Plain | None:
     return _Plain(token, sent, headers.request_id_of(request_id))
 
 
+def _plain_bytes(scope: Scope) -> _Plain | None:
+    """The same for a route that reads bytes and knows nobody: its own headers are its own business."""
+    request_id = None
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            request_id = value
+        elif name in _OF_NOBODY:
+            return None
+    return _Plain(None, None, headers.request_id_of(request_id))
+
+
 async def _pieces(receive: Receive) -> list[Message]:
     """The body as it came, as far as a plain one goes."""
     pieces = [await receive()]
@@ -192,15 +227,20 @@ async def _pieces(receive: Receive) -> list[Message]:
     return pieces
 
 
-def _body(lane: _Lane, pieces: Sequence[Message]) -> Any | None:  # noqa: ANN401 - the route's own model
-    """The model; None unless these bytes can only be read in one way, and fit it."""
+def _whole(pieces: Sequence[Message]) -> bytes | None:
+    """The body, if all of it came and it is not long."""
     if pieces[-1]["type"] != "http.request" or pieces[-1].get("more_body"):
         return None
     raw: bytes = b"".join([piece.get("body", b"") for piece in pieces])
-    if b"\\" in raw or len(raw) > BODY_BYTES_MAX or _ODD_COLON.search(raw):
+    return raw if len(raw) <= BODY_BYTES_MAX else None
+
+
+def _body(model: TypeAdapter[Any], raw: bytes) -> Any | None:  # noqa: ANN401 - the route's own model
+    """The model; None unless these bytes can only be read in one way, and fit it."""
+    if b"\\" in raw or _ODD_COLON.search(raw):
         return None
     try:
-        body = lane.body.validate_json(raw)
+        body = model.validate_json(raw)
     except ValidationError:
         return None
     # Right behind the quote that ends a name stands a colon, and no text has a quote in it: no name stands there twice.
@@ -208,16 +248,18 @@ def _body(lane: _Lane, pieces: Sequence[Message]) -> Any | None:  # noqa: ANN401
     return body if is_once else None
 
 
-async def _answer(lane: _Lane, request: Request, body: Any, key: str | None, send: Send) -> None:  # noqa: ANN401 - its model
+async def _answer(lane: _Lane, request: Request, raw: bytes, body: Any, key: str | None) -> Response:  # noqa: ANN401 - its model
     structlog.contextvars.bind_contextvars(request_id=request.state.request_id)  # of this request's own task
+    once = None
     try:
-        response = await lane.endpoint(body=body, request=request, key=key)
+        if lane.declared.replay is not None:
+            once = http.keyed(request, lane.endpoint, raw if key is None or lane.body is None else bodies.parse(raw))
+        return http.finished(await lane.call(request, body, key), lane.declared, once)
     except Error as error:
-        response = problems.answer(request, error)
+        return problems.answer(request, error)
     except Exception:  # noqa: BLE001 - nobody above it answers, as in kit.headers
         _log.exception("unexpected failure", method=request.method, route=lane.template)
-        response = problems.internal_error(request)
-    await _send(response, request.scope, send)
+        return problems.internal_error(request)
 
 
 async def _send(response: Response, scope: Scope, send: Send) -> None:

@@ -43,6 +43,7 @@ from holdfast.kit.policies import (
     lean,
     public,
     raw,
+    sheds,
     unkeyed,
     versioned,
 )
@@ -119,7 +120,6 @@ class Route(APIRoute):
         assert policy is not None
         included = fastapi_routing._effective_route_context_var.get()  # noqa: SLF001 - nothing public knows the prefix
         template = self.path_format if included is None else included.path_format
-        name = f"{self.endpoint.__module__}.{self.endpoint.__qualname__}"
         has_body = self.body_field is not None
 
         async def run(request: Request) -> Response:
@@ -135,7 +135,7 @@ class Route(APIRoute):
             request = await bodies.read(request, reads=declared.reads, limit=limit, has_body=has_body)
             key = None
             if declared.replay is not None:
-                key = state.idempotency_key = await _key_of(request, edge, name)
+                key = keyed(request, self.endpoint, await _content_of(request))
             _current.set(request)
             try:
                 response = await validate_and_handle(request)
@@ -144,7 +144,7 @@ class Route(APIRoute):
                     raise
                 # FastAPI's for every form it could not read: say why
                 raise (error.__cause__ if isinstance(error.__cause__, Error) else MalformedForm()) from None
-            return _finished(response, declared, key)
+            return finished(response, declared, key)
 
         return run
 
@@ -226,7 +226,7 @@ def _run_once(endpoint: Callable[..., Any], declared: Declaration) -> Callable[.
 
     @functools.wraps(endpoint)
     async def run(**values: Any) -> Any:  # noqa: ANN401 - the handler's own
-        request = _current.get()
+        request = values["request"] if declared.is_lean else _current.get()
         key: IdempotencyKey = request.state.idempotency_key
         return await once(
             key,
@@ -238,41 +238,68 @@ def _run_once(endpoint: Callable[..., Any], declared: Declaration) -> Callable[.
     return run
 
 
-def _leanly(endpoint: Callable[..., Any]) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-    """Validate the body as the framework does, and call the handler: `body`, `request`, `key`, nothing else."""
+def called_leanly(endpoint: Callable[..., Any]) -> tuple[TypeAdapter[Any] | None, Callable[..., Awaitable[Response]]]:
+    """How a lean handler reads its body (None: as bytes), and how to call it: with body, request and the key sent."""
     hints = get_type_hints(endpoint, include_extras=True)
-    assert hints.keys() == {"body", "request", "key", "return"}, f"{endpoint.__qualname__} is not lean"
-    body_type = TypeAdapter(hints["body"])
+    declared, takes = declaration_of(endpoint), frozenset(hints) - {"return"}
+    assert {"body", "request"} <= takes <= {"body", "request", "key"}, f"{endpoint.__qualname__} is not lean"
+    assert declared.find is None, f"{endpoint.__qualname__} looks for something before it reads its body"
+
+    async def call(request: Request, body: Any, sent: str | None) -> Response:  # noqa: ANN401 - the handler's own
+        values = {"body": body, "request": request}
+        if "key" in takes:
+            values["key"] = sent if declared.replay is None else request.state.idempotency_key
+        response: Response = await endpoint(**values)
+        return response
+
+    return None if declared.reads == "raw" else TypeAdapter(hints["body"]), call
+
+
+def _leanly(endpoint: Callable[..., Any]) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    """Validate the body as the framework does, and call the handler: nothing else."""
+    adapter, call = called_leanly(endpoint)
+    has_own_key = declaration_of(endpoint).own_key
 
     async def handle(request: Request) -> Response:
+        sent = header_of(request) if has_own_key else None
+        if adapter is None:
+            return await call(request, await request.body(), sent)
         value = getattr(request, "_json", None)
         try:
-            body = body_type.validate_python(value)
+            body = adapter.validate_python(value)
         except ValidationError as error:
             found = [{**each, "loc": ("body", *each["loc"])} for each in error.errors(include_url=False)]
             if value is None:
                 found = [{"type": "missing", "loc": ("body",), "msg": "Field required", "input": None}]
             raise RequestValidationError(found) from None
-        response: Response = await endpoint(body=body, request=request, key=header_of(request))
-        return response
+        return await call(request, body, sent)
 
     return handle
 
 
-async def _key_of(request: Request, edge: Edge, name: str) -> IdempotencyKey:
+async def _content_of(request: Request) -> Any:  # noqa: ANN401 - any JSON, or bytes
     raw_content = await request.body() if not hasattr(request, "_json") else b""
-    return key_of(
+    return raw_content or getattr(request, "_json", None)
+
+
+def keyed(request: Request, endpoint: Callable[..., Any], content: Any) -> IdempotencyKey:  # noqa: ANN401 - any JSON, or bytes
+    """The key of this request, put where a handler that is run once looks for it. MalformedKey."""
+    edge: Edge = request.app.state.edge
+    key = key_of(
         request,
         database=request.app.state.database,
         secret=edge.secrets[0],
         owner=edge.owner_of(request.state.principal),
         address=request.state.address,
-        route=name,
-        body=raw_content or getattr(request, "_json", None),
+        route=f"{endpoint.__module__}.{endpoint.__qualname__}",
+        body=content,
     )
+    request.state.idempotency_key = key
+    return key
 
 
-def _finished(response: Response, declared: Declaration, key: IdempotencyKey | None) -> Response:
+def finished(response: Response, declared: Declaration, key: IdempotencyKey | None) -> Response:
+    """The answer with what the route's declaration says of it."""
     if key is not None and key.replayed is not None:
         response.status_code = key.replayed.status
         response.headers["Idempotent-Replayed"] = "true"
@@ -326,17 +353,21 @@ __all__ = [
     "allow",
     "body_max",
     "cacheable",
+    "called_leanly",
     "check_routes",
     "conflicting",
+    "finished",
     "form",
     "idempotent",
     "install",
+    "keyed",
     "lean",
     "path_id",
     "public",
     "raw",
     "raw_body",
     "routes_with_policies",
+    "sheds",
     "sockets_with_policies",
     "unkeyed",
     "versioned",

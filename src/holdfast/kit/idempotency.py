@@ -12,10 +12,8 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Annotated, Any, TypeAlias
 from uuid import UUID
-from weakref import WeakKeyDictionary, ref
 
 import sqlalchemy as sa
 from fastapi import Depends
@@ -29,7 +27,7 @@ from holdfast.kit.db import Database, Id, Moment, Reader, Transaction, metadata
 from holdfast.kit.errors import Conflict, Invalid, Unreadable
 from holdfast.kit.ids import new_id
 from holdfast.kit.secrets import sign
-from holdfast.kit.together import Together
+from holdfast.kit.together import TogetherIn
 
 LEASE = timedelta(seconds=30)
 KEPT = timedelta(days=7)
@@ -141,27 +139,8 @@ class _Remembered:
     outcome: Outcome
 
 
-#: What is claimed, or remembered by itself, at the same moment is written in one transaction of its database.
-_claiming: WeakKeyDictionary[Database, Together[_Claim, bool]] = WeakKeyDictionary()
-_remembering: WeakKeyDictionary[Database, Together[_Remembered, bool]] = WeakKeyDictionary()
-
-
-def _claims_into(database: Database) -> Together[_Claim, bool]:
-    if database not in _claiming:
-        _claiming[database] = Together(partial(_claim_all, ref(database)))
-    return _claiming[database]
-
-
-def _memory_of(database: Database) -> Together[_Remembered, bool]:
-    if database not in _remembering:
-        _remembering[database] = Together(partial(_remember_all, ref(database)))
-    return _remembering[database]
-
-
-async def _claim_all(database_ref: "ref[Database]", claims: Sequence[_Claim]) -> Mapping[_Claim, bool]:
+async def _claim_all(database: Database, claims: Sequence[_Claim]) -> Mapping[_Claim, bool]:
     """Whose key is new, and theirs from now on."""
-    database = database_ref()
-    assert database is not None
 
     async def write(db: Transaction) -> set[tuple[str, UUID]]:
         now = await moment(db)
@@ -173,13 +152,16 @@ async def _claim_all(database_ref: "ref[Database]", claims: Sequence[_Claim]) ->
     return {claim: (claim.id, claim.lease) in mine for claim in claims}
 
 
-async def _remember_all(database_ref: "ref[Database]", done: Sequence[_Remembered]) -> Mapping[_Remembered, bool]:
+async def _remember_all(database: Database, done: Sequence[_Remembered]) -> Mapping[_Remembered, bool]:
     """Whose lease was still their own."""
-    database = database_ref()
-    assert database is not None
     rows = [(each.id, each.lease, each.outcome.subject, each.outcome.status) for each in done]
     theirs = {row.id for row in await database.run(lambda db: returned(db, _REMEMBER.of(rows)))}
     return {each: each.id in theirs for each in done}
+
+
+#: What is claimed, or remembered by itself, at the same moment is written in one transaction of its database.
+_claiming = TogetherIn(_claim_all)
+_remembering = TogetherIn(_remember_all)
 
 
 @dataclass(slots=True)
@@ -219,7 +201,7 @@ class IdempotencyKey:
         if self.lease is None:
             return
         assert self.id is not None
-        if not await _memory_of(self.database).find(_Remembered(self.id, self.lease, self.remembered)):
+        if not await _remembering.find(self.database, _Remembered(self.id, self.lease, self.remembered)):
             raise RequestInFlight
 
     async def claim(self) -> Outcome | None:
@@ -228,7 +210,7 @@ class IdempotencyKey:
             return None
         lease = new_id()
         new = _Claim(self.id, self.route, self.fingerprint, lease, self.kept)
-        if await _claims_into(self.database).find(new):  # as nearly all are: nobody sent this key before
+        if await _claiming.find(self.database, new):  # as nearly all are: nobody sent this key before
             self.lease = lease
             return None
         for _ in range(_TRIES):

@@ -24,12 +24,13 @@ _ATTRIBUTE = "__holdfast_route__"
 class Policy:
     """Who may call a route, by function alone; `check` raises Unauthenticated or Forbidden.
 
-    `test`: the same of a principal as he is known, for a route that needs no look at his rows.
+    `test`: the same of a principal who is looked up; `is_fresh`: his rows have to be read for this very request.
     """
 
     name: str
     check: Callable[[Request], Awaitable[None]]
     test: Callable[[Any], bool] | None = None
+    is_fresh: bool = False
 
 
 async def _let_in(_: Request) -> None:
@@ -37,7 +38,7 @@ async def _let_in(_: Request) -> None:
 
 
 #: No sign-in needed; credentials that are sent all the same must be good.
-public = Policy("public", _let_in)
+public = Policy("public", _let_in, lambda _: True)
 
 
 @dataclass(slots=True)
@@ -55,6 +56,7 @@ class Declaration:
     takes_version: bool = False
     may_conflict: bool = False
     is_lean: bool = False
+    sheds: bool = False
 
     @property
     def has_key_rule(self) -> bool:
@@ -144,11 +146,17 @@ def conflicting(endpoint: F) -> F:
 def lean(endpoint: F) -> F:
     """Call the handler with its body, request and key alone, past the framework's injection, and send what it returns.
 
-    For the one call that everything is built for: the injection costs as much as all else of a request, and the layers
-    around it as much again, so the plain case passes these by too (`kit.express`). The order of refusals, the schema
-    and the documentation are those of every other route.
+    For the calls of a sale: the injection costs as much as all else of a request, and the layers around it as much
+    again, so the plain case passes these by too (`kit.express`). The order of refusals, the schema and the
+    documentation are those of every other route.
     """
     declaration_of(endpoint).is_lean = True
+    return endpoint
+
+
+def sheds(endpoint: F) -> F:
+    """A lean route that is refused at once, before anybody is looked up, where nothing more can be taken on."""
+    declaration_of(endpoint).sheds = True
     return endpoint
 
 

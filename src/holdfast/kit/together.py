@@ -5,7 +5,11 @@ Never joins a read that began before: an answer is always read after it was aske
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Generic, TypeVar
+from weakref import WeakKeyDictionary, ref
+
+from holdfast.kit.db import Database
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -49,3 +53,22 @@ class Together(Generic[K, V]):
         else:
             for key, future in asked.items():
                 future.set_result(found.get(key))
+
+
+class TogetherIn(Generic[K, V]):
+    """A `Together` for each database that is asked, for as long as it is open: for what belongs to no application."""
+
+    def __init__(self, work: Callable[[Database, Sequence[K]], Awaitable[Mapping[K, V]]]) -> None:
+        self._work = work
+        self._of: WeakKeyDictionary[Database, Together[K, V]] = WeakKeyDictionary()
+
+    async def find(self, database: Database, key: K) -> V | None:
+        """As `Together.find`, with those who ask the same database."""
+        if database not in self._of:
+            self._of[database] = Together(partial(self._do, ref(database)))
+        return await self._of[database].find(key)
+
+    async def _do(self, database: "ref[Database]", keys: Sequence[K]) -> Mapping[K, V]:
+        there = database()
+        assert there is not None, "who asks holds its database"
+        return await self._work(there, keys)

@@ -122,12 +122,14 @@ async def test_others_can_check_our_tokens_by_the_published_keys(database: Datab
     assert "d" not in published["keys"][0]
 
 
-async def test_who_called_lately_is_read_again_before_anybody_has_to_wait_for_it(database: Database) -> None:
-    person = await sign_up(database)
+async def test_who_calls_again_and_again_is_read_before_anybody_has_to_wait_for_it(database: Database) -> None:
+    person, once = await sign_up(database), await sign_up(database)
     process = Authenticator(with_settings(recheck_seconds=1.0), database)
-    await process.principal(person.token)
+    for token in (person.token, once.token, person.token):
+        await process.principal(token)
 
     await asyncio.sleep(1.5)
+    assert process.at_hand(once.token, address=None, request_id="a request") is None
     known = process.at_hand(person.token, address=None, request_id="a request")
     async with database.transaction() as db:
         await db.execute(sa.update(users).where(users.c.id == person.id).values(is_active=False))

@@ -46,7 +46,7 @@ def policy(name: str, *, allowed: str, test: Callable[[Actor], bool], fresh: boo
         if not test(actor):
             raise RoleNeeded(allowed)
 
-    return Policy(name, check, None if fresh else lambda actor: actor.kind != "anonymous" and test(actor))
+    return Policy(name, check, lambda actor: actor.kind != "anonymous" and test(actor), is_fresh=fresh)
 
 
 def actor_of(request: Request) -> Actor:

@@ -33,7 +33,7 @@ async def find(db: Reader, booking_id: UUID) -> Booking:
 
 async def find_many(db: Reader, booking_ids: Sequence[UUID]) -> list[Booking]:
     """Those of them that there are, in no order."""
-    return await _load(db, sa.select(bookings).where(bookings.c.id.in_(booking_ids)))
+    return await _load(db, sa.select(bookings).where(db.among(bookings.c.id, booking_ids)))
 
 
 async def of_hold(db: Reader, hold_id: UUID) -> Booking | None:
@@ -46,7 +46,7 @@ async def of_holds(db: Reader, hold_ids: Sequence[UUID]) -> dict[UUID, Booking]:
     """Bookings by the hold they were made out of."""
     return {
         booking.hold_id: booking
-        for booking in await _load(db, sa.select(bookings).where(bookings.c.hold_id.in_(hold_ids)))
+        for booking in await _load(db, sa.select(bookings).where(db.among(bookings.c.hold_id, hold_ids)))
     }
 
 
@@ -251,7 +251,7 @@ async def cancellation(db: Reader, cancellation_id: UUID) -> Cancellation:
 async def cancellations_of(db: Reader, booking_ids: Sequence[UUID]) -> dict[UUID, list[Cancellation]]:
     """Cancellations by booking, oldest first."""
     found: dict[UUID, list[Cancellation]] = {booking_id: [] for booking_id in booking_ids}
-    statement = sa.select(cancellations).where(cancellations.c.booking_id.in_(booking_ids))
+    statement = sa.select(cancellations).where(db.among(cancellations.c.booking_id, booking_ids))
     for row in await db.all(statement.order_by(cancellations.c.id)):
         found[row.booking_id].append(_cancellation(row))
     return found

@@ -162,6 +162,12 @@ class OpenedPayment(Answer):
     server_time: datetime
 
 
+class Received(Answer):
+    """A notice was verified and is kept."""
+
+    received: bool
+
+
 class PaymentStatusView(Answer):
     booking_id: UUID
     booking_status: str

@@ -26,7 +26,7 @@ async def find(db: Reader, hold_id: UUID) -> Hold:
 
 async def find_many(db: Reader, hold_ids: Sequence[UUID]) -> dict[UUID, Hold]:
     """Those that exist, by id."""
-    return {hold.id: hold for hold in await _load(db, sa.select(holds).where(holds.c.id.in_(hold_ids)))}
+    return {hold.id: hold for hold in await _load(db, sa.select(holds).where(db.among(holds.c.id, hold_ids)))}
 
 
 async def live_of_owner(
@@ -67,7 +67,7 @@ async def live(
         holds.c.paid_at.is_(None),
         holds.c.expires_at > now,
     )
-    statement = sa.select(holds).where(sa.or_(runs, holds.c.id.in_(besides)) if besides else runs)
+    statement = sa.select(holds).where(sa.or_(runs, db.among(holds.c.id, besides)) if besides else runs)
     if product is not None:
         statement = statement.where(holds.c.product == product)
     if after is not None:
@@ -179,14 +179,14 @@ async def _load(db: Reader, statement: sa.Select[Any]) -> list[Hold]:
     items_of: dict[UUID, list[Item]] = defaultdict(list)
     for row in await db.all(
         sa.select(items)
-        .where(items.c.inventory_id.in_(inventory_ids), items.c.hold_id.in_(ids))
+        .where(db.among(items.c.inventory_id, inventory_ids), db.among(items.c.hold_id, ids))
         .order_by(items.c.number)
     ):
         items_of[row.hold_id].append(_item(row))
     lines_of: dict[UUID, list[Line]] = defaultdict(list)
     for row in await db.all(
         sa.select(price_lines)
-        .where(price_lines.c.inventory_id.in_(inventory_ids), price_lines.c.hold_id.in_(ids))
+        .where(db.among(price_lines.c.inventory_id, inventory_ids), db.among(price_lines.c.hold_id, ids))
         .order_by(price_lines.c.position)
     ):
         lines_of[row.hold_id].append(_line(row))

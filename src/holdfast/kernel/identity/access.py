@@ -3,11 +3,12 @@
 A token whose signature was checked once is kept until it ends (bounded, the least used leaves first). What the rows
 say of its account, login, roles and memberships is read again after `recheck_seconds`, so that in every process a
 deactivation, an end of a login or a change of role counts within that second; for admin and money they are read again
-each time. Who called a moment ago is read again ahead of that, all in one statement, so that nobody waits for it.
+each time. Who calls again and again is read ahead of that, with all who do in one statement, so that nobody waits.
 Policies are in `kernel.audit` (who is signed in, who is an admin) and here.
 """
 
 import asyncio
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -35,13 +36,13 @@ from holdfast.kit.together import Together
 from holdfast.kit.words import Phrase
 
 _SEEN_EVERY = timedelta(minutes=1)
-#: Who called within these seconds is expected again.
+#: Who called more than once, and within these seconds, is expected again.
 _EXPECTED_SECONDS = 5.0
 _AHEAD_MAX = 2_000
 _AT_ONCE = 500
 _END_SECONDS = 2.0
 #: How much of `recheck_seconds` may pass until one who is expected is read again.
-_AHEAD = 0.4
+_AHEAD = 0.7
 
 log = structlog.stdlib.get_logger("holdfast.identity")
 
@@ -59,7 +60,8 @@ class _Known:
     principal: Principal
     moment: datetime
     read_at: float
-    used_at: float = 0.0
+    used_at: float = -math.inf
+    is_regular: bool = False
 
     def ended(self, at: float) -> bool:
         """Whether its token's time is over at that moment of this process."""
@@ -115,8 +117,9 @@ class Authenticator:
         # Of one that seems to have ended, the database's clock says whether it has.
         if known is None or is_fresh or now - known.read_at > self.settings.recheck_seconds or known.ended(now):
             self._known.pop(name, None)  # what turns out to be void is not kept
+            used_at = -math.inf if known is None else known.used_at
             known = self._known[name] = await self._read(credential, known)
-            now = time.monotonic()
+            known.used_at, now = used_at, time.monotonic()
             while len(self._known) > self.settings.token_cache_max:
                 self._known.popitem(last=False)
         self._note_used(name, known, now)
@@ -131,13 +134,20 @@ class Authenticator:
         self._note_used(name, known, now)
         return _actor_of(known.principal, address, request_id)
 
-    async def of_bearer(self, credential: str, *, address: str | None, request_id: str) -> Actor:
+    async def of_bearer(
+        self, credential: str, *, address: str | None, request_id: str, is_fresh: bool = False
+    ) -> Actor:
         """The Actor of what stands behind `Bearer`. InvalidToken."""
         if credential.startswith(tokens.PAGE_PREFIX):  # good in its cookie only
             raise InvalidToken
-        return _actor_of(await self.principal(credential), address, request_id)
+        return _actor_of(await self.principal(credential, is_fresh=is_fresh), address, request_id)
+
+    def nobody(self, *, address: str | None, request_id: str) -> Actor:
+        """The Actor of who sent no credential."""
+        return Actor.anonymous(address=address, request_id=request_id)
 
     def _note_used(self, name: str, known: _Known, now: float) -> None:
+        known.is_regular = now - known.used_at < _EXPECTED_SECONDS
         known.used_at = now
         if name in self._known:  # it may have left while it was read
             self._known.move_to_end(name)
@@ -149,14 +159,14 @@ class Authenticator:
         self._next_look = asyncio.get_running_loop().call_later(seconds, self._look_ahead)
 
     def _look_ahead(self) -> None:
-        """Read those again who called lately, the last first; nobody, and no more looks, where nobody did."""
+        """Read those again who call again and again, the last first; no more looks where nobody does."""
         since = time.monotonic() - _EXPECTED_SECONDS
         due: dict[str, _Known] = {}
         for name in reversed(self._known):
             known = self._known[name]
             if known.used_at < since or len(due) >= _AHEAD_MAX:
                 break
-            if known.claims is not None:
+            if known.is_regular and known.claims is not None:
                 due[name] = known
         self._looking = asyncio.get_running_loop().create_task(self._renew(due)) if due else None
         if not due:
@@ -190,7 +200,7 @@ class Authenticator:
         if credential is None and getattr(request.state, "is_page", False):
             credential = cookies.read_page(request, self.settings)
         if credential is None:
-            return Actor.anonymous(address=address, request_id=request_id)
+            return self.nobody(address=address, request_id=request_id)
         principal = await self.principal(credential, is_fresh=is_fresh)
         request.state.identity = principal
         return _actor_of(principal, address, request_id)

@@ -25,7 +25,7 @@ from holdfast.kernel.identity.settings import IdentitySettings
 from holdfast.kernel.identity.values import ApiKey, Login, Principal, Provider, User
 from holdfast.kit import bulk
 from holdfast.kit.bulk import Statement
-from holdfast.kit.db import Reader, among
+from holdfast.kit.db import Reader
 from holdfast.kit.secrets import fingerprint
 
 #: Of the list of accounts, newest first, for `kit.cursors.Page.select`.
@@ -180,7 +180,7 @@ async def principals_of_logins(
         .outerjoin(totp_secrets, totp_secrets.c.user_id == users.c.id)
         .where(
             users.c.is_active,
-            among(logins.c.id, login_ids, dialect=db.dialect),
+            db.among(logins.c.id, login_ids),
             logins.c.ended_at.is_(None),
             logins.c.expires_at > now,
         )

@@ -65,7 +65,7 @@ async def find(db: Reader, inventory_id: UUID) -> Inventory:
 
 async def find_many(db: Reader, inventory_ids: Sequence[UUID]) -> dict[UUID, Inventory]:
     """Those that exist, by id."""
-    rows = await db.all(sa.select(inventories).where(inventories.c.id.in_(inventory_ids)))
+    rows = await db.all(sa.select(inventories).where(db.among(inventories.c.id, inventory_ids)))
     return {row.id: inventory_of(row) for row in rows}
 
 
@@ -88,7 +88,7 @@ async def layouts_of(db: Reader, layout_ids: Iterable[UUID]) -> dict[UUID, Layou
     found = {layout_id: _layouts[layout_id] for layout_id in wanted & _layouts.keys()}
     missing = wanted - found.keys()
     if missing:
-        rows = await db.all(sa.select(layouts).where(layouts.c.id.in_(missing)))
+        rows = await db.all(sa.select(layouts).where(db.among(layouts.c.id, missing)))
         found |= {row.id: _layout_of(row) for row in rows}
         _layouts.update((layout_id, found[layout_id]) for layout_id in missing)
         while len(_layouts) > LAYOUTS_CACHED_MAX:
@@ -179,7 +179,8 @@ async def occupied_slots(db: Reader, inventory_ids: Sequence[UUID], *, now: date
     """The exclusive slots taken at that moment of each of these inventories, in one scan."""
     rows = await db.all(
         sa.select(claims.c.inventory_id, claims.c.slot).where(
-            claims.c.inventory_id.in_(inventory_ids), sa.or_(claims.c.expires_at.is_(None), claims.c.expires_at > now)
+            db.among(claims.c.inventory_id, inventory_ids),
+            sa.or_(claims.c.expires_at.is_(None), claims.c.expires_at > now),
         )
     )
     taken: dict[UUID, list[int]] = {inventory_id: [] for inventory_id in inventory_ids}

@@ -61,7 +61,7 @@ def ids_of_provider(provider_id: UUID) -> sa.Select[tuple[UUID]]:
 async def of_bookings(db: Reader, booking_ids: Sequence[UUID]) -> dict[UUID, list[Payment]]:
     """Payments by booking, oldest first."""
     found: dict[UUID, list[Payment]] = {booking_id: [] for booking_id in booking_ids}
-    statement = sa.select(payments).where(payments.c.booking_id.in_(booking_ids)).order_by(payments.c.id)
+    statement = sa.select(payments).where(db.among(payments.c.booking_id, booking_ids)).order_by(payments.c.id)
     for row in await db.all(statement):
         found[row.booking_id].append(payment_of(row))
     return found

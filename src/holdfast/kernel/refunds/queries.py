@@ -29,7 +29,7 @@ async def gateway_key(db: Reader, refund_id: UUID) -> str:
 async def of_bookings(db: Reader, booking_ids: Sequence[UUID]) -> dict[UUID, list[Refund]]:
     """Refunds by booking, oldest first."""
     found: dict[UUID, list[Refund]] = {booking_id: [] for booking_id in booking_ids}
-    statement = sa.select(refunds).where(refunds.c.booking_id.in_(booking_ids)).order_by(refunds.c.id)
+    statement = sa.select(refunds).where(db.among(refunds.c.booking_id, booking_ids)).order_by(refunds.c.id)
     for row in await db.all(statement):
         found[row.booking_id].append(refund_of(row))
     return found

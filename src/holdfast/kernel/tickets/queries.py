@@ -22,7 +22,7 @@ async def find(db: Reader, ticket_id: UUID) -> Ticket:
 async def of_bookings(db: Reader, booking_ids: Sequence[UUID]) -> dict[UUID, list[Ticket]]:
     """Tickets by booking, in the order of their items."""
     found: dict[UUID, list[Ticket]] = {booking_id: [] for booking_id in booking_ids}
-    statement = sa.select(tickets).where(tickets.c.booking_id.in_(booking_ids)).order_by(tickets.c.item_number)
+    statement = sa.select(tickets).where(db.among(tickets.c.booking_id, booking_ids)).order_by(tickets.c.item_number)
     for row in await db.all(statement):
         found[row.booking_id].append(_ticket(row))
     return found

@@ -38,7 +38,7 @@ async def route(db: Reader, route_id: UUID) -> Route:
 async def routes_of(db: Reader, rows: Sequence[sa.Row[Any]]) -> list[Route]:
     """Rows of bus_routes with their stops."""
     stops: dict[UUID, list[RouteStop]] = defaultdict(list)
-    statement = sa.select(bus_route_stops).where(bus_route_stops.c.route_id.in_([row.id for row in rows]))
+    statement = sa.select(bus_route_stops).where(db.among(bus_route_stops.c.route_id, [row.id for row in rows]))
     for stop in await db.all(statement.order_by(bus_route_stops.c.position)) if rows else []:
         stops[stop.route_id].append(
             RouteStop(stop.position, stop.city, stop.names, stop.zone, stop.minutes, stop.metres)
@@ -103,13 +103,13 @@ async def schedules_of(db: Reader, rows: Sequence[sa.Row[Any]]) -> list[Schedule
     if not wanted:
         return []
     stops: dict[UUID, list[ScheduleStop]] = defaultdict(list)
-    of_stops = sa.select(bus_schedule_stops).where(bus_schedule_stops.c.schedule_id.in_(wanted))
+    of_stops = sa.select(bus_schedule_stops).where(db.among(bus_schedule_stops.c.schedule_id, wanted))
     for stop in await db.all(of_stops.order_by(bus_schedule_stops.c.position)):
         stops[stop.schedule_id].append(
             ScheduleStop(stop.position, stop.city, stop.names, stop.zone, stop.metres, stop.at)
         )
     fares: dict[UUID, list[Fare]] = defaultdict(list)
-    of_fares = sa.select(bus_fares).where(bus_fares.c.schedule_id.in_(wanted))
+    of_fares = sa.select(bus_fares).where(db.among(bus_fares.c.schedule_id, wanted))
     for fare in await db.all(of_fares.order_by(bus_fares.c.from_key, bus_fares.c.to_key)):
         fares[fare.schedule_id].append(Fare(fare.from_city, fare.to_city, fare.price))
     return [
@@ -231,7 +231,7 @@ class Occurrence:
 async def occurrences(db: Reader, schedule_ids: Sequence[UUID]) -> Mapping[UUID, Occurrence]:
     """By the id of schedule and inventory, for the presenters."""
     wanted = list(dict.fromkeys(schedule_ids))
-    found = await _schedules(db, bus_schedules.c.id.in_(wanted)) if wanted else []
+    found = await _schedules(db, db.among(bus_schedules.c.id, wanted)) if wanted else []
     return {each.schedule.id: each for each in await occurrences_of(db, found)}
 
 
@@ -241,9 +241,9 @@ async def occurrences_of(db: Reader, found: Sequence[Schedule]) -> list[Occurren
         return []
     buses = {
         row.id: bus_of(row)
-        for row in await db.all(sa.select(bus_buses).where(bus_buses.c.id.in_({each.bus_id for each in found})))
+        for row in await db.all(sa.select(bus_buses).where(db.among(bus_buses.c.id, {each.bus_id for each in found})))
     }
-    rows = await db.all(sa.select(bus_routes).where(bus_routes.c.id.in_({each.route_id for each in found})))
+    rows = await db.all(sa.select(bus_routes).where(db.among(bus_routes.c.id, {each.route_id for each in found})))
     routes = {each.id: each for each in await routes_of(db, rows)}
     inventories = await inventory.find_many(db, [each.id for each in found])
     return [Occurrence(each, buses[each.bus_id], routes[each.route_id], inventories[each.id]) for each in found]

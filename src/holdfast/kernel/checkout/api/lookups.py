@@ -17,9 +17,7 @@ from holdfast.kit.words import mark
 
 
 async def _till(request: Request) -> Till:
-    till = request.app.state.till
-    assert isinstance(till, Till)
-    return till
+    return till_of(request)
 
 
 async def _products(request: Request) -> Products:
@@ -32,6 +30,12 @@ _OWNERS = mark("the owner of the booking, admins")
 Cashier: TypeAlias = Annotated[Till, Depends(_till)]
 #: The products of this application.
 Sold: TypeAlias = Annotated[Products, Depends(_products)]
+
+
+def till_of(request: Request) -> Till:
+    till = request.app.state.till
+    assert isinstance(till, Till)
+    return till
 
 
 def products_of(request: Request) -> Products:

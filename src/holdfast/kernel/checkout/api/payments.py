@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import Request, Response
 
 from holdfast.kernel import bookings, holds, payments
-from holdfast.kernel.audit import Actor, anyone, signed_in
+from holdfast.kernel.audit import Actor, actor_of, anyone, signed_in
 from holdfast.kernel.bookings import Booking, BookingNotFound
 from holdfast.kernel.checkout import schemas, tasks
 from holdfast.kernel.checkout.api import bookings as bookings_api
@@ -20,6 +20,7 @@ from holdfast.kernel.checkout.api.lookups import (
     own_booking,
     products_of,
     readable_payment,
+    till_of,
 )
 from holdfast.kernel.checkout.values import Till
 from holdfast.kernel.checkout.views import PaidFor
@@ -30,8 +31,8 @@ from holdfast.kernel.product import Products
 from holdfast.kit import clock
 from holdfast.kit.db import Reader, Transaction
 from holdfast.kit.errors import Invalid
-from holdfast.kit.fields import Body
-from holdfast.kit.http import Db, Found, Key, RawBody, Router, allow, idempotent, raw, unkeyed
+from holdfast.kit.fields import Answer, Body
+from holdfast.kit.http import Db, Found, Key, RawBody, Router, allow, idempotent, lean, raw, unkeyed
 from holdfast.kit.money import Money
 
 WEBHOOK_BYTES_MAX = 256_000
@@ -53,30 +54,23 @@ class Simulate(Body):
     outcome: Literal["success", "failed", "expired", "late_success"]
 
 
-async def _opened_before(request: Request, subject: UUID) -> schemas.OpenedPayment:
+async def _opened_before(request: Request, subject: UUID) -> Response:
     """The first payment as it is now, whatever was opened since; a booking that cost nothing had none."""
     async with database_of(request).reader() as db:
         try:
             payment = await payments.find(db, subject)
         except PaymentNotFound:
-            return await _opened(db, await bookings.find(db, subject), None)
-        return await _opened(db, await bookings.find(db, payment.booking_id), payment)
+            return _said(await _opened(db, await bookings.find(db, subject), None), 201)
+        return _said(await _opened(db, await bookings.find(db, payment.booking_id), payment), 201)
 
 
-@router.post("/payments/initiate", status_code=201)
+@router.post("/payments/initiate", status_code=201, response_model=schemas.OpenedPayment)
 @allow(payer)
 @idempotent(replay=_opened_before)
-async def initiate_payment(
-    *,
-    request: Request,
-    response: Response,
-    body: schemas.InitiatePayment,
-    caller: Caller,
-    database: Db,
-    till: Cashier,
-    key: Key,
-) -> schemas.OpenedPayment:
+@lean
+async def initiate_payment(*, body: schemas.InitiatePayment, request: Request, key: Key) -> Response:
     """Open a payment of one's hold (201), or get the one that is open (200); another method ends that one first."""
+    caller, database, till = actor_of(request), database_of(request), till_of(request)
     hold = await _hold_to_pay(database, till, body, caller)
     _refuse_foreign_return(request, body.return_url)
     opened, payment = await tasks.pay(
@@ -89,28 +83,30 @@ async def initiate_payment(
         actor=caller,
         hold=hold,
     )
-    response.status_code = 201 if opened.is_new else 200
+    status = 201 if opened.is_new else 200
     if payment is not None and opened.is_new:
         now = await tasks.moment(database, till)
-        await key.remember_alone(subject=payment.id, status=201)
-        return _just_opened(payment, now=now)
+        await key.remember_alone(subject=payment.id, status=status)
+        return _said(_just_opened(payment, now=now), status)
 
     async def remember(db: Transaction) -> schemas.OpenedPayment:
         subject = payment.id if payment is not None else opened.booking_id
-        await key.remember(db, subject=subject, status=response.status_code or 201)
+        await key.remember(db, subject=subject, status=status)
         return await _opened(db, await bookings.find(db, opened.booking_id), payment)
 
-    return await database.run(remember)
+    return _said(await database.run(remember), status)
 
 
-@router.post("/payments/webhook")
+@router.post("/payments/webhook", response_model=schemas.Received)
 @allow(anyone)
 @raw(limit=WEBHOOK_BYTES_MAX)
 @unkeyed("the gateway's event id is the key")
-async def receive_webhook(*, request: Request, body: RawBody, database: Db, till: Cashier) -> dict[str, bool]:
+@lean
+async def receive_webhook(*, body: RawBody, request: Request) -> Response:
     """A notice of the first gateway, verified by its signature over the raw bytes."""
-    await tasks.receive(database, till, gateway=till.first.name, headers=request.headers, body=body)
-    return {"received": True}
+    till = till_of(request)
+    await tasks.receive(database_of(request), till, gateway=till.first.name, headers=request.headers, body=body)
+    return _said(schemas.Received(received=True), 200)
 
 
 @router.post("/payments/webhook/{gateway}")
@@ -119,10 +115,10 @@ async def receive_webhook(*, request: Request, body: RawBody, database: Db, till
 @unkeyed("the gateway's event id is the key")
 async def receive_webhook_of(
     *, request: Request, gateway: str, body: RawBody, database: Db, till: Cashier
-) -> dict[str, bool]:
+) -> schemas.Received:
     """A notice of that gateway, verified by its signature over the raw bytes."""
     await tasks.receive(database, till, gateway=gateway, headers=request.headers, body=body)
-    return {"received": True}
+    return schemas.Received(received=True)
 
 
 @router.get("/payments/status/{booking_id}")
@@ -253,6 +249,10 @@ def _just_opened(payment: Payment, *, now: datetime) -> schemas.OpenedPayment:
         expires_at=payment.expires_at,
         server_time=now,
     )
+
+
+def _said(answer: Answer, status: int) -> Response:
+    return Response(answer.model_dump_json(), status_code=status, media_type="application/json")
 
 
 async def _opened(db: Reader, booking: Booking, payment: Payment | None) -> schemas.OpenedPayment:

@@ -17,11 +17,14 @@ from holdfast.kernel.checkout.batch.requests import Confirm, Enter, Hear, Heard,
 from holdfast.kernel.holds import Hold, HoldNotFound
 from holdfast.kernel.inventory import Clocks, Layout
 from holdfast.kernel.payments import CheckoutSession, GatewayPayment, Method, Notice, Payment
-from holdfast.kit import bulk, clock
+from holdfast.kit import bulk
+from holdfast.kit.clock import KeptClock
 from holdfast.kit.db import Database
 from holdfast.kit.money import Money
 from holdfast.kit.rides import Rides
 from holdfast.kit.together import Together
+
+_CLOCK_SECONDS = 1.0
 
 
 class TillBatch:
@@ -32,7 +35,8 @@ class TillBatch:
     ) -> None:
         self._database = database
         self._holds = Together[UUID, Hold](self._find_holds)
-        self._clock = Together[None, datetime](self._look)
+        self._clock = KeptClock()
+        self._reading_clock = Together[None, datetime](self._read_clock)
         self._hearing = Rides[Hear, Heard](
             database, partial(hearing.settle, database=database), name="notices", marks=_notice, open_writer=open_writer
         )
@@ -59,8 +63,10 @@ class TillBatch:
         )
 
     async def now(self) -> datetime:
-        """The database's moment: one look for all who ask at the same time."""
-        now = await self._clock.find(None)
+        """The database's moment, which is asked for once a second, for all who ask."""
+        if not self._database.test_clock and not self._clock.is_older_than(_CLOCK_SECONDS):
+            return self._clock.now()
+        now = await self._reading_clock.find(None)
         assert now is not None
         return now
 
@@ -127,9 +133,9 @@ class TillBatch:
         async with self._database.reader() as db:
             return await holds.find_many(db, hold_ids)
 
-    async def _look(self, _: Sequence[None]) -> Mapping[None, datetime]:
+    async def _read_clock(self, _: Sequence[None]) -> Mapping[None, datetime]:
         async with self._database.reader() as db:
-            return {None: await clock.moment(db)}
+            return {None: await self._clock.read(db)}
 
     async def _layout(self, payment: Payment) -> Layout:
         """For late money: places may have been taken out since its claims lapsed. Read once a process."""

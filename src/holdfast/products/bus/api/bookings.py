@@ -3,29 +3,36 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Any, Self
 from uuid import UUID
-from weakref import WeakKeyDictionary, ref
 
-from fastapi import Response
+from fastapi import Request, Response
 
 from holdfast.kernel import bookings, checkout, holds
+from holdfast.kernel.audit import actor_of
 from holdfast.kernel.bookings import Booking
 from holdfast.kernel.checkout import BookingView
 from holdfast.kernel.holds import Hold, HoldExpired, is_live
-from holdfast.kernel.identity import Caller, customer
+from holdfast.kernel.identity import customer
 from holdfast.kit import clock
-from holdfast.kit.db import Database, Transaction
+from holdfast.kit.bulk import Statement, returned
+from holdfast.kit.db import Database
 from holdfast.kit.fields import Answer
-from holdfast.kit.http import Db, Router, allow, unkeyed
-from holdfast.kit.together import Together
+from holdfast.kit.http import Router, allow, lean, unkeyed
+from holdfast.kit.together import TogetherIn
 from holdfast.products.bus import present, queries
-from holdfast.products.bus.models import bus_booking_receipts
+from holdfast.products.bus.api.lookups import database_of
 from holdfast.products.bus.schemas_reservations import CreateBooking, ReservedSeat
 from holdfast.products.bus.values import PaymentRequired, ReservationNotFound
 
 router = Router()
+
+_COLLECT = Statement(
+    "INSERT INTO bus_booking_receipts (booking_id, created_at) SELECT booking_id, created_at FROM {rows} "
+    "WHERE true ORDER BY booking_id ON CONFLICT (booking_id) DO NOTHING RETURNING booking_id",
+    rows={"booking_id": "id", "created_at": "moment"},
+    returns={"booking_id": "id"},
+)
 
 
 class BookingTicket(Answer):
@@ -77,20 +84,20 @@ class CreatedBooking(Answer):
         return cls(**common, **{name: value for name, value in own.items() if name in cls.model_fields})
 
 
-@router.post("/bookings/create", status_code=201)
+@router.post("/bookings/create", status_code=201, response_model=CreatedBooking)
 @allow(customer)
 @unkeyed("the reservation is the key: however often it is asked for, it is the same booking")
-async def create_booking(*, body: CreateBooking, response: Response, caller: Caller, database: Db) -> CreatedBooking:
+@lean
+async def create_booking(*, body: CreateBooking, request: Request) -> Response:
     """The booking of one's paid reservation: 201 the first time, 200 again; 409 payment_required before."""
-    found = await _together(database).find(body.reservation_id)
+    caller, database = actor_of(request), database_of(request)
+    found = await _looking.find(database, body.reservation_id)
     if found is None or found.hold.product != "bus" or not caller.is_owner(found.hold.owner_id):
         raise ReservationNotFound
     view = _paid(found)
     shown = CreatedBooking.of(view, found.rows)
-    receipt = {"booking_id": view.booking.id, "created_at": found.now}
-    insert = partial(_insert, receipt=receipt)
-    response.status_code = 201 if await database.run(insert) else 200
-    return shown
+    is_first = await _collecting.find(database, _Receipt(view.booking.id, found.now))
+    return Response(shown.model_dump_json(), status_code=201 if is_first else 200, media_type="application/json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,19 +111,15 @@ class _Found:
     now: datetime
 
 
-#: Those who ask at the same moment are answered out of one look, by the database that is looked into.
-_looks: WeakKeyDictionary[Database, Together[UUID, _Found]] = WeakKeyDictionary()
+@dataclass(frozen=True, slots=True, eq=False)
+class _Receipt:
+    """That a booking was asked for: each request is one of its own."""
+
+    booking_id: UUID
+    created_at: datetime
 
 
-def _together(database: Database) -> Together[UUID, _Found]:
-    if database not in _looks:
-        _looks[database] = Together(partial(_look, ref(database)))
-    return _looks[database]
-
-
-async def _look(database_ref: "ref[Database]", hold_ids: Sequence[UUID]) -> Mapping[UUID, _Found]:
-    database = database_ref()
-    assert database is not None
+async def _look(database: Database, hold_ids: Sequence[UUID]) -> Mapping[UUID, _Found]:
     async with database.reader() as db:
         booked = await bookings.of_holds(db, hold_ids)
         unbooked = [hold_id for hold_id in hold_ids if hold_id not in booked]
@@ -134,9 +137,17 @@ async def _look(database_ref: "ref[Database]", hold_ids: Sequence[UUID]) -> Mapp
     return found
 
 
-async def _insert(db: Transaction, receipt: Mapping[str, object]) -> bool:
-    """Whether it is the first time that somebody asks for it."""
-    return await db.execute(db.insert(bus_booking_receipts).values(receipt).on_conflict_do_nothing()) == 1
+async def _collect(database: Database, receipts: Sequence[_Receipt]) -> Mapping[_Receipt, bool]:
+    """Which of these is the first that ever asked for its booking."""
+    rows = [(each.booking_id, each.created_at) for each in receipts]
+    new = {row.booking_id for row in await database.run(lambda db: returned(db, _COLLECT.of(rows)))}
+    first = {each.booking_id: each for each in reversed(receipts) if each.booking_id in new}
+    return {each: first.get(each.booking_id) is each for each in receipts}
+
+
+#: Those who ask at the same moment are answered out of one look, and written down in one transaction.
+_looking = TogetherIn(_look)
+_collecting = TogetherIn(_collect)
 
 
 def _paid(found: _Found) -> BookingView:

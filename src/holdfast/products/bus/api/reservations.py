@@ -10,7 +10,7 @@ from holdfast.kernel.bookings import Booking
 from holdfast.kernel.holds import Hold
 from holdfast.kernel.identity import Caller, customer, own_id
 from holdfast.kit import clock
-from holdfast.kit.http import Db, Found, KeyHeader, Router, allow, lean, unkeyed
+from holdfast.kit.http import Db, Found, KeyHeader, Router, allow, lean, sheds, unkeyed
 from holdfast.products.bus import queries, tasks
 from holdfast.products.bus import schemas_reservations as schemas
 from holdfast.products.bus.api import lookups
@@ -26,6 +26,7 @@ OneReservation: TypeAlias = Annotated[tuple[Hold, Booking | None], Found]
 @allow(customer)
 @unkeyed("a hold keeps its key itself, one an inventory, so that a refused one may win later", own_key=True)
 @lean
+@sheds
 async def create_reservation(*, body: schemas.CreateReservation, request: Request, key: KeyHeader) -> Response:
     """Hold seats for exactly 15 minutes: those named, or the best for so many and a preference, all or none."""
     caller, counter = actor_of(request), counter_of(request)
