@@ -1,9 +1,12 @@
 import asyncio
+import gc
 from collections.abc import Mapping, Sequence
+from weakref import WeakSet
 
 import pytest
 
-from holdfast.kit.together import Together
+from holdfast.kit.db import Database
+from holdfast.kit.together import Together, TogetherIn
 
 
 class Reader:
@@ -62,3 +65,24 @@ async def test_one_who_leaves_takes_nobody_along() -> None:
     assert await staying == "number 5"
     with pytest.raises(asyncio.CancelledError):
         await leaving
+
+
+async def test_each_database_is_asked_for_its_own_and_kept_no_longer_than_it_is_used(database: Database) -> None:
+    other = Database(database.url.render_as_string(hide_password=False))
+    asked: list[tuple[Database, list[int]]] = []
+
+    async def read(there: Database, keys: Sequence[int]) -> Mapping[int, str]:
+        asked.append((there, sorted(keys)))
+        return {key: f"number {key}" for key in keys}
+
+    numbers = TogetherIn(read)
+    answers = await asyncio.gather(numbers.find(database, 1), numbers.find(other, 2), numbers.find(database, 3))
+
+    assert list(answers) == ["number 1", "number 2", "number 3"]
+    assert asked == [(database, [1, 3]), (other, [2])]
+    await other.close()
+    asked.clear()
+    left = WeakSet([other])
+    del other
+    gc.collect()
+    assert not left

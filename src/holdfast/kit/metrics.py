@@ -53,6 +53,7 @@ _seconds = histogram("holdfast_http_request_seconds", "Until a request was answe
 _problems = counter("holdfast_problems_total", "Requests refused, by the code of the problem.", ("route", "code"))
 #: Looking a label up costs more than counting.
 _known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+_known_problems: dict[tuple[str, str], Counter] = {}
 
 
 def count_request(*, method: str, route: str, status: int, seconds: float, problem: str | None) -> None:
@@ -64,8 +65,12 @@ def count_request(*, method: str, route: str, status: int, seconds: float, probl
         _known[method, route, status] = both
     both[0].inc()
     both[1].observe(seconds)
-    if problem is not None:
-        _problems.labels(route, problem).inc()
+    if problem is None:
+        return
+    refused = _known_problems.get((route, problem))
+    if refused is None:
+        refused = _known_problems[route, problem] = _problems.labels(route, problem)
+    refused.inc()
 
 
 def exposition(more: Iterable[Metric] = ()) -> bytes:
