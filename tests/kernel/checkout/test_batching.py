@@ -1,7 +1,8 @@
 """How confirmations ride together: none harmed by another, none lost with a connection (docs/holds.md)."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -17,7 +18,7 @@ from holdfast.kernel.payments import Notice, Payment
 from holdfast.kernel.payments.models import gateway_events, payment_allocations
 from holdfast.kit import bulk, jobs
 from holdfast.kit.bulk import ConnectionLost, Program, Writer
-from holdfast.kit.db import Database
+from holdfast.kit.db import Database, Reader
 from holdfast.kit.ids import new_id
 from holdfast.kit.money import Money
 from tests import builders
@@ -146,13 +147,23 @@ async def test_late_money_takes_what_is_free_and_nothing_that_somebody_has(datab
     assert await builders.states_of(database, room) == {0: "sold", 1: "held"}
 
 
-async def test_of_two_late_ones_for_one_place_the_first_gets_it(database: Database, time: Time) -> None:
+async def test_of_two_late_ones_for_one_place_the_first_gets_it_whoever_looks_sooner(
+    database: Database, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
     room = await builders.room(database)
     (first,) = await owed(database, room, 1)
     await time.to(first.expires_at)
     (second,) = await owed(database, room, 1)
     await time.to(second.expires_at)
+    look, delays = Database.reader, iter((0.08, 0.04, 0.02, 0.01))
 
+    @asynccontextmanager
+    async def hesitating(there: Database) -> AsyncIterator[Reader]:
+        await asyncio.sleep(next(delays, 0.0))
+        async with look(there) as db:
+            yield db
+
+    monkeypatch.setattr(Database, "reader", hesitating)
     async with TillBatch(database) as batch:
         outcomes = await paid(batch, [first, second])
 

@@ -36,6 +36,7 @@ class TillBatch:
         self._database = database
         self._holds = Together[UUID, Hold](self._find_holds)
         self._clock = KeptClock()
+        self._layouts = Together[UUID, Layout](self._find_layouts)
         self._reading_clock = Together[None, datetime](self._read_clock)
         self._hearing = Rides[Hear, Heard](
             database, partial(hearing.settle, database=database), name="notices", marks=_notice, open_writer=open_writer
@@ -103,7 +104,8 @@ class TillBatch:
         finishing = None
         if told is not None and notice is not None:
             finishing = Told(told.event_id, json.dumps(payments.without_payer(notice.body)))
-        layout = await self._layout(payment) if payment.expires_at <= now else None
+        # For late money: places may have been taken out since its claims lapsed.
+        layout = await self._layouts.find(payment.inventory_id) if payment.expires_at <= now else None
         outcome = await self._confirming.ride(Confirm(payment, state, finishing, layout))
         return outcome if isinstance(outcome, str) else None
 
@@ -137,11 +139,11 @@ class TillBatch:
         async with self._database.reader() as db:
             return {None: await self._clock.read(db)}
 
-    async def _layout(self, payment: Payment) -> Layout:
-        """For late money: places may have been taken out since its claims lapsed. Read once a process."""
+    async def _find_layouts(self, inventory_ids: Sequence[UUID]) -> Mapping[UUID, Layout]:
         async with self._database.reader() as db:
-            found = await inventory.find(db, payment.inventory_id)
-            return await inventory.layout(db, found.layout_id)
+            found = await inventory.find_many(db, inventory_ids)
+            layouts = await inventory.layouts_of(db, {each.layout_id for each in found.values()})
+        return {inventory_id: layouts[each.layout_id] for inventory_id, each in found.items()}
 
 
 def _notice(request: Hear) -> Iterator[Hashable]:
