@@ -45,6 +45,8 @@ metadata = sa.MetaData(
 Id = sa.Uuid
 Json = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
 
+_IDS = postgresql.ARRAY(Id)
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 QUARTER_SECONDS = 900
 _ATTEMPTS_MAX = 4  # the first one and three more
@@ -141,7 +143,7 @@ class Reader:
     def among(self, column: sa.ColumnElement[UUID], ids: Iterable[UUID]) -> sa.ColumnElement[bool]:
         """The column is one of these: one shape however many they are, for each number is a statement of its own."""
         if self.dialect == "postgresql":
-            return column == sa.any_(sa.cast(list(ids), postgresql.ARRAY(sa.Uuid)))
+            return column == sa.any_(sa.literal(list(ids), _IDS))
         return column.in_(list(ids))
 
 

@@ -20,7 +20,7 @@ from holdfast.kit.db import Database
 from holdfast.kit.fields import Answer
 from holdfast.kit.http import Router, allow, lean, unkeyed
 from holdfast.kit.together import TogetherIn
-from holdfast.products.bus import present, queries
+from holdfast.products.bus import present
 from holdfast.products.bus.api.lookups import database_of
 from holdfast.products.bus.schemas_reservations import CreateBooking, ReservedSeat
 from holdfast.products.bus.values import PaymentRequired, ReservationNotFound
@@ -69,7 +69,7 @@ class CreatedBooking(Answer):
     updated_at: datetime
 
     @classmethod
-    def of(cls, view: BookingView, rows: Mapping[UUID, queries.Occurrence]) -> Self:
+    def of(cls, view: BookingView) -> Self:
         booking = view.booking
         common: dict[str, Any] = {
             "id": booking.id,
@@ -80,7 +80,7 @@ class CreatedBooking(Answer):
             "created_at": booking.created_at,
             "updated_at": booking.updated_at,
         }
-        own = present.present_booking(view, rows)
+        own = present.present_booking(view, {})
         return cls(**common, **{name: value for name, value in own.items() if name in cls.model_fields})
 
 
@@ -95,19 +95,18 @@ async def create_booking(*, body: CreateBooking, request: Request) -> Response:
     if found is None or found.hold.product != "bus" or not caller.is_owner(found.hold.owner_id):
         raise ReservationNotFound
     view = _paid(found)
-    shown = CreatedBooking.of(view, found.rows)
+    shown = CreatedBooking.of(view)
     is_first = await _collecting.find(database, _Receipt(view.booking.id, found.now))
     return Response(shown.model_dump_json(), status_code=201 if is_first else 200, media_type="application/json")
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A reservation at a moment, and, once it was paid, all that is shown of its booking."""
+    """A reservation at a moment, and, once it was paid, its booking with all that is shown of it."""
 
     hold: Hold
     booking: Booking | None
     view: BookingView | None
-    rows: Mapping[UUID, queries.Occurrence]
     now: datetime
 
 
@@ -126,14 +125,13 @@ async def _look(database: Database, hold_ids: Sequence[UUID]) -> Mapping[UUID, _
         held = await holds.find_many(db, unbooked) if unbooked else {}
         paid = [booking for booking in booked.values() if booking.was_confirmed]
         views = {view.booking.id: view for view in await checkout.views_of(db, paid)}
-        rows = await queries.occurrences(db, [booking.inventory_id for booking in paid])
         now = await clock.moment(db)
     held |= {hold_id: booking.hold for hold_id, booking in booked.items()}
     found = {}
     for hold_id, hold in held.items():
         booking = booked.get(hold_id)
         view = None if booking is None else views.get(booking.id)
-        found[hold_id] = _Found(hold, booking, view, rows, now)
+        found[hold_id] = _Found(hold, booking, view, now)
     return found
 
 
