@@ -163,33 +163,35 @@ async def principals_of_logins(
 
     Where a second factor is required of a role and not set up, that role is withheld.
     """
-    rows = await db.all(
-        sa.select(
-            logins.c.id.label("login_id"),
-            users.c.id.label("user_id"),
-            users.c.email_verified_at,
-            users.c.phone_verified_at,
-            user_roles.c.role,
-            provider_members.c.provider_id,
-            provider_members.c.role.label("member_role"),
-            totp_secrets.c.confirmed_at,
-        )
-        .join(logins, logins.c.user_id == users.c.id)
-        .outerjoin(user_roles, user_roles.c.user_id == users.c.id)
-        .outerjoin(provider_members, provider_members.c.user_id == users.c.id)
-        .outerjoin(totp_secrets, totp_secrets.c.user_id == users.c.id)
-        .where(
-            users.c.is_active,
-            db.among(logins.c.id, login_ids),
-            logins.c.ended_at.is_(None),
-            logins.c.expires_at > now,
-        )
-    )
-    rows_of: dict[UUID, list[sa.Row[Any]]] = defaultdict(list)
+    rows = await bulk.returned(db, _PRINCIPALS.of([(login_id,) for login_id in login_ids], now=now))
+    rows_of: dict[UUID, list[Any]] = defaultdict(list)
     for row in rows:
         rows_of[row.login_id].append(row)
     return {login_id: _principal(found, settings=settings) for login_id, found in rows_of.items()}
 
+
+#: A row for each role and membership; one at least.
+_PRINCIPALS = Statement(
+    "SELECT logins.id AS login_id, users.id AS user_id, users.email_verified_at, users.phone_verified_at, "
+    "user_roles.role, provider_members.provider_id, provider_members.role AS member_role, totp_secrets.confirmed_at "
+    "FROM {rows} JOIN logins ON logins.id = r.login_id AND logins.ended_at IS NULL AND logins.expires_at > {now} "
+    "JOIN users ON users.id = logins.user_id AND users.is_active "
+    "LEFT JOIN user_roles ON user_roles.user_id = users.id "
+    "LEFT JOIN provider_members ON provider_members.user_id = users.id "
+    "LEFT JOIN totp_secrets ON totp_secrets.user_id = users.id",
+    rows={"login_id": "id"},
+    values={"now": "moment"},
+    returns={
+        "login_id": "id",
+        "user_id": "id",
+        "email_verified_at": "moment",
+        "phone_verified_at": "moment",
+        "role": "text",
+        "provider_id": "id",
+        "member_role": "text",
+        "confirmed_at": "moment",
+    },
+)
 
 #: Customers who are not what they are known as here: ended, deactivated, verified since, or more than customers.
 _NOT_AS_KNOWN = Statement(
@@ -215,7 +217,7 @@ async def customers_changed(db: Reader, known: Mapping[UUID, Principal], *, now:
     return {row.login_id for row in await bulk.returned(db, _NOT_AS_KNOWN.of(rows, now=now))}
 
 
-def _principal(rows: Sequence[sa.Row[Any]], *, settings: IdentitySettings) -> Principal:
+def _principal(rows: Sequence[Any], *, settings: IdentitySettings) -> Principal:
     first = rows[0]
     roles = rules.roles_of(row.role for row in rows if row.role is not None)
     members = {row.provider_id: row.member_role for row in rows if row.provider_id is not None}
