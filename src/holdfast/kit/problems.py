@@ -42,6 +42,7 @@ _DETAILS = {
     413: words.mark("The request is larger than what is accepted."),
 }
 _DETAIL = words.mark("The request cannot be answered.")
+_PLAIN = frozenset({str, int, bool, type(None)})
 
 
 def install(app: FastAPI) -> None:
@@ -60,14 +61,16 @@ def answer(request: Request, error: Error) -> Response:
         headers["Retry-After"] = str(max(0, math.ceil(fields["retry_after"])))
     if error.status == 401:  # noqa: PLR2004 - a status
         headers["WWW-Authenticate"] = 'Bearer realm="holdfast"'
+    locale = language_of(request)
     return respond(
         request,
         status=error.status,
         title=error.title,
         code=error.code,
-        detail=detail_of(error, language_of(request)),
+        detail=detail_of(error, locale),
         fields=fields,
         headers=headers,
+        locale=locale,
     )
 
 
@@ -92,9 +95,10 @@ def respond(
     detail: str,
     fields: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
+    locale: words.Locale | None = None,
 ) -> Response:
-    """`detail` is said in the caller's language, as is that of each of the field `errors`."""
-    locale = language_of(request)
+    """`detail` is said in the caller's language (`locale`, where it is known), as is that of each of the `errors`."""
+    locale = locale or language_of(request)
     members = {
         **(fields or {}),
         "type": f"urn:holdfast:problem:{code}",
@@ -127,6 +131,10 @@ def internal_error(request: Request) -> Response:
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - any field of a fact
     """The value as JSON can say it."""
+    return value if type(value) in _PLAIN else _made_plain(value)
+
+
+def _made_plain(value: Any) -> Any:  # noqa: ANN401 - any field of a fact
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (set, frozenset)):

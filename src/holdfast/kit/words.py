@@ -55,6 +55,8 @@ def plural(singular: str, many: str, count: int, locale: str) -> str:
 
 def told(text: str, locale: str) -> str:
     """A text that may be a `Phrase`: what the catalog knows is said in that language, anything else as it is."""
+    if locale == "en":
+        return text
     if not isinstance(text, Phrase):
         return say(text, locale)
     values = {name: told(value, locale) if isinstance(value, str) else value for name, value in text.values.items()}
@@ -73,6 +75,8 @@ def mark(message: str) -> str:
 
 def spoken(locale: str) -> Locale:
     """`ar-EG` is spoken as `ar`; what is not spoken here, as English."""
+    if locale in LOCALES:
+        return locale
     language = locale.replace("_", "-").partition("-")[0].lower()
     return language if language in LOCALES else "en"
 

@@ -1,9 +1,11 @@
 """How requests ride together: in order, none harmed by another, none lost with a connection (docs/holds.md)."""
 
 import asyncio
+import gc
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
+from weakref import ref
 
 import asyncpg
 import pytest
@@ -213,3 +215,20 @@ async def test_where_the_turn_is_shared_nobody_waits_for_who_shares_it(database:
     assert hold.items[0].place == 1
     assert not is_alone_done
     assert isinstance(outcome, asyncpg.UniqueViolationError)  # of the number that the other has not raised
+
+
+async def test_a_refusal_that_was_told_is_gone_without_the_collector(database: Database) -> None:
+    room = await builders.room(database)
+    await builders.hold(database, room, [0])
+    gc.collect()
+    gc.disable()
+    try:
+        async with Batcher(database, CLOCKS) as batcher:
+            try:
+                await placing(batcher, room, toy.wish(room, [0], owner=new_id()))
+            except SlotsTaken as refused:
+                told = ref(refused)
+            await asyncio.sleep(0.1)
+            assert told() is None
+    finally:
+        gc.enable()

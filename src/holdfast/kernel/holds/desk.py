@@ -104,7 +104,7 @@ class Desk:
                 return self._place(request)
             return self._release(request) if isinstance(request, Release) else self._expire(request)
         except Error as refused:
-            return refused
+            return refused.with_traceback(None)  # which holds this batch for as long as it is told
 
     def standing_of(self, inventory_id: UUID, owner_id: UUID) -> Any:  # noqa: ANN401 - a row of holds
         """The hold that stands for this owner here, lapsed or not."""
