@@ -42,7 +42,7 @@ _AHEAD_MAX = 2_000
 _AT_ONCE = 500
 _END_SECONDS = 2.0
 #: How much of `recheck_seconds` may pass until one who is expected is read again.
-_AHEAD = 0.7
+_AHEAD = 0.4
 
 log = structlog.stdlib.get_logger("holdfast.identity")
 
