@@ -163,7 +163,7 @@ def processes(bench: Bench) -> Outcome:
     points, lines, wrong = [], [], []
     for many in (1, 2, 4):
         server = bench.ours("processes", processes=many)
-        side = Spread(bench, server, database="processes")
+        side = Spread(bench, server, database="processes", processes=many)
         side.warm()
         found = side.measured()
         points.append((float(many), found.rate))

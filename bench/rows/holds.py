@@ -35,6 +35,7 @@ class Spread:
     server: Process
     database: str = "holdfast"
     by: str = "seat_ids"
+    processes: int = 1
     _callers: list[Caller] = field(default_factory=list)
     _rate: float = _RATE_AT_FIRST
     _looks: list[bytes] = field(default_factory=list)
@@ -56,10 +57,14 @@ class Spread:
         self.measured(seconds=min(1.0, self.bench.scale.seconds))
 
     def look_at_all(self) -> None:
-        """One hold of each new schedule, unmeasured: what is on sale has been looked at before anybody holds."""
+        """One hold of each new schedule, unmeasured: what is on sale has been looked at before anybody holds.
+
+        Of several processes each has to look: the same is asked for so often that nearly all have.
+        """
         some, self._looks = self._looks, []
         if some:
-            job = self.bench.job(self.server, some, seconds=120.0, warm=0.0)
+            often = 1 if self.processes == 1 else 4 * self.processes
+            job = self.bench.job(self.server, some * often, seconds=120.0, warm=0.0)
             self.bench.under_load(self.server, job, good=[CREATED])
 
     def requests(self, count: int) -> list[bytes]:
@@ -259,7 +264,7 @@ def processor(bench: Bench) -> Outcome:
 def two_processes(bench: Bench) -> Outcome:
     """On a machine with two cores the load and PostgreSQL have nothing to spare for the second process."""
     one = Spread(bench, bench.ours(processes=1))
-    two = Spread(bench, bench.ours(processes=2))
+    two = Spread(bench, bench.ours(processes=2), processes=2)
     one.warm()
     two.warm()
     both, single = bench.in_turns(two, one)
