@@ -24,14 +24,16 @@ def turn(bench: Bench) -> Outcome:
     found: dict[tuple[str, str], Measured] = {}
     lines = []
     for processes in (1, 2):
-        for load_name, kind in (("spread", Spread), ("hot", Hot)):
-            sides = []
+        for load_name in ("spread", "hot"):
+            sides: list[Spread | Hot] = []
             for number, guard in enumerate(_WAYS.values()):
                 database = f"turn{number}"
                 server = bench.ours(database, processes=processes, environment="test", test_without=guard)
                 if guard == "exclusive_turn":
                     bench.wait(execute(bench.site.migrated(database), _NUMBERS))
-                sides.append(kind(bench, server, database=database))
+                is_hot = load_name == "hot"
+                spread = Spread(bench, server, database=database, processes=processes)
+                sides.append(Hot(bench, server, database=database) if is_hot else spread)
             for name, measured in zip(_WAYS, bench.in_turns(*sides), strict=True):
                 found[f"{load_name}, {processes} processes", name] = measured
                 lines.append(line(f"{load_name}, {processes} processes, {name}", measured))

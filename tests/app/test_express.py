@@ -14,12 +14,10 @@ from holdfast.kernel.holds.models import holds
 from holdfast.kit.db import Database
 from holdfast.kit.express import Express
 from holdfast.kit.ids import new_id
+from tests.app.both_ways import ORDINARY, headers_of, told
 from tests.builders_bus import Line, application, open_line
 from tests.builders_identity import Person, sign_up
 
-#: Makes a request unusual without changing what it asks.
-ORDINARY = {"X-Unheard-Of": "yes"}
-OF_EACH_ANSWER = {"x-request-id", "content-length"}
 CREATE = "/bus/reservations/create"
 
 
@@ -49,7 +47,7 @@ async def test_both_ways_place_the_same(
     ordinary = await _reserve(client, other, _wish(line, ["2A", "2B"]), ORDINARY)
 
     assert (quick.status_code, ordinary.status_code) == (201, 201)
-    assert _headers(quick) == _headers(ordinary)
+    assert headers_of(quick) == headers_of(ordinary)
     assert quick.json().keys() == ordinary.json().keys()
     assert [seat["price"] for seat in quick.json()["seats"]] == [seat["price"] for seat in ordinary.json()["seats"]]
 
@@ -95,8 +93,8 @@ async def test_both_ways_refuse_alike(client: httpx2.AsyncClient, line: Line, pe
     ordinary = await _post(client, person, body, ORDINARY)
 
     assert quick.status_code in {400, 404, 422}
-    assert _told(quick) == _told(ordinary)
-    assert _headers(quick) == _headers(ordinary)
+    assert told(quick) == told(ordinary)
+    assert headers_of(quick) == headers_of(ordinary)
 
 
 async def test_what_is_taken_is_told_alike_and_in_the_callers_language(
@@ -111,7 +109,7 @@ async def test_what_is_taken_is_told_alike_and_in_the_callers_language(
 
         assert quick.status_code == 409
         assert quick.headers["content-language"] == language
-        assert _told(quick) == _told(ordinary)
+        assert told(quick) == told(ordinary)
 
 
 async def test_credentials_are_refused_alike(client: httpx2.AsyncClient, line: Line, person: Person) -> None:
@@ -123,7 +121,7 @@ async def test_credentials_are_refused_alike(client: httpx2.AsyncClient, line: L
         )
 
         assert quick.status_code == 401
-        assert _told(quick) == _told(ordinary)
+        assert told(quick) == told(ordinary)
 
 
 @pytest.mark.parametrize("key", ["", "a key with spaces", "k" * 256])
@@ -135,7 +133,7 @@ async def test_a_malformed_key_is_refused_alike(
     ordinary = await _reserve(client, person, _wish(line, ["1A"]), {**sent, **ORDINARY})
 
     assert quick.status_code == 400
-    assert _told(quick) == _told(ordinary)
+    assert told(quick) == told(ordinary)
 
 
 async def test_a_plain_request_passes_by_the_layers_and_any_other_goes_through_them_whole(
@@ -236,11 +234,3 @@ async def _post(
 ) -> httpx2.Response:
     sent = {"Authorization": f"Bearer {person.token}", "Content-Type": "application/json", **(headers or {})}
     return await client.post(CREATE, content=content, headers=sent)
-
-
-def _told(answer: httpx2.Response) -> dict[str, Any]:
-    return {**answer.json(), "instance": None}
-
-
-def _headers(answer: httpx2.Response) -> dict[str, str]:
-    return {name: value for name, value in answer.headers.items() if name not in OF_EACH_ANSWER}

@@ -27,14 +27,12 @@ from holdfast.kit.db import Database
 from holdfast.kit.express import Express
 from holdfast.kit.ids import new_id
 from holdfast.kit.money import Money
+from tests.app.both_ways import ORDINARY, headers_of, told
 from tests.builders_bus import Line, application, open_line
 from tests.builders_identity import Person, sign_up
 
-#: Makes a request unusual without changing what it asks.
-ORDINARY = {"X-Unheard-Of": "yes"}
-#: The same where any header may stand.
+#: The same as ORDINARY, where any header may stand.
 ORDINARY_BYTES = {"Cookie": "a=b"}
-OF_EACH_ANSWER = {"x-request-id", "content-length"}
 RESERVE, PAY, COLLECT, TELL = (
     "/bus/reservations/create",
     "/payments/initiate",
@@ -161,7 +159,7 @@ async def test_both_ways_open_the_same_payment(door: Door, person: Person) -> No
 
     assert (quick.status_code, again.status_code, once_more.status_code) == (201, 200, 200)
     assert _but_time(quick) == _but_time(again) == _but_time(once_more)
-    assert _headers(quick) == _headers(again)
+    assert headers_of(quick) == headers_of(again)
 
 
 async def test_a_key_used_on_one_way_is_known_on_the_other(door: Door, person: Person) -> None:
@@ -200,7 +198,7 @@ async def test_who_was_locked_out_a_moment_ago_pays_nothing_more(
     ordinary = await door.post(PAY, wish, person, **ORDINARY)
 
     assert (quick.status_code, ordinary.status_code) == (401, 401)
-    assert _told(quick) == _told(ordinary)
+    assert told(quick) == told(ordinary)
 
 
 @pytest.mark.parametrize("path", [PAY, COLLECT])
@@ -227,8 +225,8 @@ async def test_both_ways_refuse_alike(door: Door, person: Person, path: str, con
     quick, ordinary = await door.post(path, body, person), await door.post(path, body, person, **ORDINARY)
 
     assert quick.status_code in {400, 404, 422}
-    assert _told(quick) == _told(ordinary)
-    assert _headers(quick) == _headers(ordinary)
+    assert told(quick) == told(ordinary)
+    assert headers_of(quick) == headers_of(ordinary)
 
 
 @pytest.mark.parametrize("path", [PAY, COLLECT])
@@ -237,7 +235,7 @@ async def test_nobody_known_is_refused_alike(door: Door, path: str) -> None:
     quick, ordinary = await door.post(path, body), await door.post(path, body, None, **ORDINARY)
 
     assert (quick.status_code, ordinary.status_code) == (401, 401)
-    assert _told(quick) == _told(ordinary)
+    assert told(quick) == told(ordinary)
 
 
 async def test_both_ways_take_and_refuse_the_same_notices(door: Door, person: Person) -> None:
@@ -248,8 +246,8 @@ async def test_both_ways_take_and_refuse_the_same_notices(door: Door, person: Pe
         ordinary = await door.post(TELL, notice, None, **sent, **ORDINARY_BYTES)
 
         assert (quick.status_code, ordinary.status_code) == (status, status)
-        assert _told(quick) == _told(ordinary)
-        assert _headers(quick) == _headers(ordinary)
+        assert told(quick) == told(ordinary)
+        assert headers_of(quick) == headers_of(ordinary)
     assert door.layers == [f"/api/v1{TELL}"] * 2
 
 
@@ -304,11 +302,3 @@ def _notice(payment_id: str) -> dict[str, Any]:
 
 def _but_time(answer: httpx2.Response) -> dict[str, Any]:
     return {name: value for name, value in answer.json().items() if name != "server_time"}
-
-
-def _told(answer: httpx2.Response) -> dict[str, Any]:
-    return {**answer.json(), "instance": None}
-
-
-def _headers(answer: httpx2.Response) -> dict[str, str]:
-    return {name: value for name, value in answer.headers.items() if name not in OF_EACH_ANSWER}
