@@ -72,6 +72,7 @@ def run(rows: list[Row], *, scale: str, processes: int, profiles: Path | None) -
         try:
             for row in rows:
                 bar.begin(row.name)
+                bench.tidy()
                 began = time.monotonic()
                 try:
                     outcome = row.run(bench)

@@ -15,7 +15,7 @@ from bench.load import RESERVE, Job
 from bench.measure import Measured
 from bench.peers import orm_world
 from bench.peers.orm_world import PeerCaller
-from bench.site import SECRET, Process, Site, checked, fetch
+from bench.site import SECRET, Process, Site, checked, execute, fetch
 from bench.world import Caller, Schedule, World
 
 T = TypeVar("T")
@@ -23,6 +23,7 @@ T = TypeVar("T")
 CREATED, CONFLICT = 201, 409
 #: Databases whose servers several rows ask for.
 _SHARED = ("holdfast", "reads")
+_PEER = "peer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +198,11 @@ class Bench:
             ):
                 self.end(server)
 
+    def tidy(self) -> None:
+        """Let PostgreSQL do now what it would do in the next row for what earlier ones left: theirs and ours alike."""
+        for name in self.site.databases & {*_SHARED, _PEER}:
+            self.wait(execute(self.site.database(name), "VACUUM (ANALYZE)", "CHECKPOINT"))
+
     def peer(self, application: str, *, database: str | None = None, **env: str) -> Process:
         name = ("peer", application, database, *sorted(env.items()))
         if name not in self._servers:
@@ -205,7 +211,7 @@ class Bench:
             self._servers[name] = self._stack.enter_context(self.site.peer(application, env))
         return self._servers[name]
 
-    def peer_database(self, name: str = "peer") -> str:
+    def peer_database(self, name: str = _PEER) -> str:
         is_new = name not in self._worlds_of_peers
         url = self.site.database(name)
         if is_new:
@@ -218,7 +224,7 @@ class Bench:
         return self.__dict__.setdefault("_peers_made", set())  # type: ignore[no-any-return]
 
     def orm(self) -> Process:
-        return self.peer("bench.peers.orm:app", database="peer")
+        return self.peer("bench.peers.orm:app", database=_PEER)
 
     def plain(self, database: str = "holdfast") -> Process:
         """The real server, but that each hold is a transaction of its own."""
@@ -258,7 +264,7 @@ class Bench:
         url = self.site.migrated(database)
         return [f"{name}: {row[0]}" for name, query in _OVERSOLD.items() if (row := self.wait(fetch(url, query))[0])[0]]
 
-    def peer_oversold(self, database: str = "peer") -> list[str]:
+    def peer_oversold(self, database: str = _PEER) -> list[str]:
         from bench.peers import orm  # noqa: PLC0415 - it makes an engine
 
         many = self.wait(fetch(self.site.database(database), orm.OVERSOLD))[0][0]

@@ -90,7 +90,7 @@ class Site:
     postgres: Server
     #: where our servers leave what cProfile saw of them; it slows them
     profiles: Path | None = None
-    _databases: set[str] = field(default_factory=set)
+    databases: set[str] = field(default_factory=set)
 
     @property
     def postgres_processor(self) -> float:
@@ -98,23 +98,23 @@ class Site:
 
     def database(self, name: str) -> str:
         """The address of a database of that name, made the first time; empty."""
-        if name not in self._databases:
+        if name not in self.databases:
             asyncio.run(execute(self.postgres.url, f'CREATE DATABASE "{name}"'))
-            self._databases.add(name)
+            self.databases.add(name)
         return sa.make_url(self.postgres.url).set(database=name).render_as_string(hide_password=False)
 
     def migrated(self, name: str) -> str:
         """The same with Holdfast's tables."""
-        is_new = name not in self._databases
+        is_new = name not in self.databases
         url = self.database(name)
         if is_new:
             asyncio.run(migrate.upgrade(url))
         return url
 
     def drop(self, name: str) -> None:
-        if name in self._databases:
+        if name in self.databases:
             asyncio.run(execute(self.postgres.url, f'DROP DATABASE "{name}" WITH (FORCE)'))
-            self._databases.remove(name)
+            self.databases.remove(name)
 
     @contextlib.contextmanager
     def holdfast(

@@ -104,6 +104,13 @@ def quarter_hour(column: sa.ColumnElement[datetime], dialect: Dialect) -> sa.Col
     return sa.cast(column, sa.BigInteger).op("/")(sa.literal_column(str(QUARTER_SECONDS * 1_000_000)))
 
 
+def given(column: sa.ColumnElement[UUID], dialect: Dialect, name: str = "ids") -> sa.ColumnElement[bool]:
+    """The column is one of the ids that are given by that name: for a statement that is made once (see `among`)."""
+    if dialect == "postgresql":
+        return column == sa.any_(sa.bindparam(name, type_=_IDS))
+    return column.in_(sa.bindparam(name, expanding=True))
+
+
 def one_of(column: str, values: Sequence[str]) -> sa.CheckConstraint:
     """The column holds one of these words."""
     words = ", ".join(f"'{value}'" for value in values)

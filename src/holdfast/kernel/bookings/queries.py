@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from holdfast.kernel.bookings.values import (
     QuoteNotFound,
     SoldThen,
 )
-from holdfast.kit.db import Reader, quarter_hour
+from holdfast.kit.db import Dialect, Reader, given, quarter_hour
 
 SHOWN = ("confirmed", "completed", "cancelled")
 
@@ -44,10 +45,14 @@ async def of_hold(db: Reader, hold_id: UUID) -> Booking | None:
 
 async def of_holds(db: Reader, hold_ids: Sequence[UUID]) -> dict[UUID, Booking]:
     """Bookings by the hold they were made out of."""
-    return {
-        booking.hold_id: booking
-        for booking in await _load(db, sa.select(bookings).where(db.among(bookings.c.hold_id, hold_ids)))
-    }
+    rows = await db.all(_by_holds(db.dialect), {"ids": list(hold_ids)})
+    return {booking.hold_id: booking for booking in await _bookings_of(db, rows)}
+
+
+@cache
+def _by_holds(dialect: Dialect) -> sa.Select[Any]:
+    """Made once: to make one costs as much as to run it."""
+    return sa.select(bookings).where(given(bookings.c.hold_id, dialect))
 
 
 async def history(
@@ -283,7 +288,10 @@ async def quote(db: Reader, quote_id: UUID, *, booking_id: UUID, now: datetime) 
 
 
 async def _load(db: Reader, statement: sa.Select[Any]) -> list[Booking]:
-    rows = await db.all(statement)
+    return await _bookings_of(db, await db.all(statement))
+
+
+async def _bookings_of(db: Reader, rows: Sequence[sa.Row[Any]]) -> list[Booking]:
     if not rows:
         return []
     found = await holds.find_many(db, [row.hold_id for row in rows])

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from holdfast.kernel.holds.models import holds, items, price_lines
 from holdfast.kernel.holds.rules import Stretch
 from holdfast.kernel.holds.values import Hold, HoldNotFound, Item, Line
 from holdfast.kernel.inventory import Terms
-from holdfast.kit.db import Reader
+from holdfast.kit.db import Dialect, Reader, given
 
 
 async def find(db: Reader, hold_id: UUID) -> Hold:
@@ -26,7 +27,8 @@ async def find(db: Reader, hold_id: UUID) -> Hold:
 
 async def find_many(db: Reader, hold_ids: Sequence[UUID]) -> dict[UUID, Hold]:
     """Those that exist, by id."""
-    return {hold.id: hold for hold in await _load(db, sa.select(holds).where(db.among(holds.c.id, hold_ids)))}
+    rows = await db.all(_by_ids(db.dialect), {"ids": list(hold_ids)})
+    return {hold.id: hold for hold in await _holds_of(db, rows)}
 
 
 async def live_of_owner(
@@ -172,25 +174,44 @@ async def has_items(db: Reader, inventory_id: UUID) -> bool:
 
 
 async def _load(db: Reader, statement: sa.Select[Any]) -> list[Hold]:
-    rows = await db.all(statement)
+    return await _holds_of(db, await db.all(statement))
+
+
+async def _holds_of(db: Reader, rows: Sequence[sa.Row[Any]]) -> list[Hold]:
     if not rows:
         return []
-    ids, inventory_ids = [row.id for row in rows], {row.inventory_id for row in rows}
+    wanted = {"inventory_ids": list({row.inventory_id for row in rows}), "hold_ids": [row.id for row in rows]}
     items_of: dict[UUID, list[Item]] = defaultdict(list)
-    for row in await db.all(
-        sa.select(items)
-        .where(db.among(items.c.inventory_id, inventory_ids), db.among(items.c.hold_id, ids))
-        .order_by(items.c.number)
-    ):
+    for row in await db.all(_items_of_holds(db.dialect), wanted):
         items_of[row.hold_id].append(_item(row))
     lines_of: dict[UUID, list[Line]] = defaultdict(list)
-    for row in await db.all(
-        sa.select(price_lines)
-        .where(db.among(price_lines.c.inventory_id, inventory_ids), db.among(price_lines.c.hold_id, ids))
-        .order_by(price_lines.c.position)
-    ):
+    for row in await db.all(_lines_of_holds(db.dialect), wanted):
         lines_of[row.hold_id].append(_line(row))
     return [_hold(row, tuple(items_of[row.id]), tuple(lines_of[row.id])) for row in rows]
+
+
+# Each made once: to make one costs as much as to run it.
+
+
+@cache
+def _by_ids(dialect: Dialect) -> sa.Select[Any]:
+    return sa.select(holds).where(given(holds.c.id, dialect))
+
+
+@cache
+def _items_of_holds(dialect: Dialect) -> sa.Select[Any]:
+    return _of_holds(items, dialect).order_by(items.c.number)
+
+
+@cache
+def _lines_of_holds(dialect: Dialect) -> sa.Select[Any]:
+    return _of_holds(price_lines, dialect).order_by(price_lines.c.position)
+
+
+def _of_holds(table: sa.Table, dialect: Dialect) -> sa.Select[Any]:
+    return sa.select(table).where(
+        given(table.c.inventory_id, dialect, "inventory_ids"), given(table.c.hold_id, dialect, "hold_ids")
+    )
 
 
 def _hold(row: sa.Row[Any], its_items: tuple[Item, ...], its_lines: tuple[Line, ...]) -> Hold:

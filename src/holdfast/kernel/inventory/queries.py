@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 from holdfast.kernel.inventory import archived
 from holdfast.kernel.inventory.models import claims, counters, inventories, layouts, quantity_claims
@@ -22,7 +21,7 @@ from holdfast.kernel.inventory.values import (
     SlotState,
     Terms,
 )
-from holdfast.kit.db import Dialect, Reader
+from holdfast.kit.db import Dialect, Reader, given
 
 LAYOUTS_CACHED_MAX = 512
 _layouts: dict[UUID, Layout] = {}
@@ -65,8 +64,14 @@ async def find(db: Reader, inventory_id: UUID) -> Inventory:
 
 async def find_many(db: Reader, inventory_ids: Sequence[UUID]) -> dict[UUID, Inventory]:
     """Those that exist, by id."""
-    rows = await db.all(sa.select(inventories).where(db.among(inventories.c.id, inventory_ids)))
+    rows = await db.all(_by_ids(db.dialect), {"ids": list(inventory_ids)})
     return {row.id: inventory_of(row) for row in rows}
+
+
+@cache
+def _by_ids(dialect: Dialect) -> sa.Select[Any]:
+    """Made once, as `_glances`."""
+    return sa.select(inventories).where(given(inventories.c.id, dialect))
 
 
 async def find_by_serial(db: Reader, serial: int) -> Inventory:
@@ -213,13 +218,10 @@ def _glances(dialect: Dialect) -> sa.Select[Any]:
         )
         .scalar_subquery()
     )
-    is_among: sa.ColumnElement[bool] = inventories.c.id.in_(sa.bindparam("ids", expanding=True))
-    if dialect == "postgresql":
-        is_among = inventories.c.id == sa.any_(sa.bindparam("ids", type_=postgresql.ARRAY(sa.Uuid)))
     return (
         sa.select(inventories.c.id, inventories.c.state, inventories.c.version, taken.label("taken"))
         .join(layouts, layouts.c.id == inventories.c.layout_id)
-        .where(is_among)
+        .where(given(inventories.c.id, dialect))
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal, Self
 from uuid import UUID
@@ -36,7 +37,7 @@ class Place:
     counted: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Layout:
     """The unchanging description of slots, shared by occurrences. Prices are not in it.
 
@@ -53,7 +54,20 @@ class Layout:
 
     def place(self, number: int) -> Place | None:
         """The place of that number; None where the layout has none."""
-        return next((place for place in self.places if place.number == number), None)
+        return self.numbered.get(number)
+
+    def labelled(self, label: str) -> Place | None:
+        """The first place of that label, whatever its case; None where the layout has none."""
+        return self._labelled.get(label.casefold())
+
+    @cached_property
+    def numbered(self) -> Mapping[int, Place]:
+        """The places by their numbers, in their order."""
+        return {place.number: place for place in self.places}
+
+    @cached_property
+    def _labelled(self) -> Mapping[str, Place]:
+        return {place.label.casefold(): place for place in reversed(self.places)}
 
     @property
     def capacity(self) -> int:

@@ -52,7 +52,7 @@ class View:
         self._ends: list[tuple[datetime, int]] = []
         #: The places that each of the last changes touched; the last one's led to `seq`.
         self._recent: deque[set[int]] = deque(maxlen=RECENT_MAX)
-        self._places = {place.number: place for place in layout.places}
+        self._places = layout.numbered
         for slot, looks, until in claims:
             self._assign(slot, looks, until)
         for slot, _, until in self._counted:

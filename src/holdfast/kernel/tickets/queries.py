@@ -1,6 +1,7 @@
 """Read tickets."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +9,7 @@ import sqlalchemy as sa
 
 from holdfast.kernel.tickets.models import tickets
 from holdfast.kernel.tickets.values import Ticket, TicketNotFound
-from holdfast.kit.db import Reader
+from holdfast.kit.db import Dialect, Reader, given
 
 
 async def find(db: Reader, ticket_id: UUID) -> Ticket:
@@ -22,10 +23,15 @@ async def find(db: Reader, ticket_id: UUID) -> Ticket:
 async def of_bookings(db: Reader, booking_ids: Sequence[UUID]) -> dict[UUID, list[Ticket]]:
     """Tickets by booking, in the order of their items."""
     found: dict[UUID, list[Ticket]] = {booking_id: [] for booking_id in booking_ids}
-    statement = sa.select(tickets).where(db.among(tickets.c.booking_id, booking_ids)).order_by(tickets.c.item_number)
-    for row in await db.all(statement):
+    for row in await db.all(_of_bookings(db.dialect), {"ids": list(booking_ids)}):
         found[row.booking_id].append(_ticket(row))
     return found
+
+
+@cache
+def _of_bookings(dialect: Dialect) -> sa.Select[Any]:
+    """Made once: to make one costs as much as to run it."""
+    return sa.select(tickets).where(given(tickets.c.booking_id, dialect)).order_by(tickets.c.item_number)
 
 
 def _ticket(row: sa.Row[Any]) -> Ticket:

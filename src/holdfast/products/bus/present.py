@@ -75,9 +75,11 @@ def seats_of(hold: Hold, *, serial: int) -> list[dict[str, Any]]:
     ]
 
 
-def present_booking(view: BookingView, rows: Occurrences) -> dict[str, Any]:
-    booking, hold = view.booking, view.booking.hold
-    tickets = [
+def present_sold(
+    booking: Booking, *, serial: int, tickets: Sequence[Ticket], refunds: Sequence[Refund], payments: Sequence[Payment]
+) -> dict[str, Any]:
+    """What was sold with its tickets. `payments` say something only where the booking was never confirmed."""
+    told = [
         {
             "id": ticket.id,
             "item": ticket.item_number,
@@ -86,23 +88,36 @@ def present_booking(view: BookingView, rows: Occurrences) -> dict[str, Any]:
             "validity_status": ticket.state,
             "issue_datetime": ticket.issued_at,
         }
-        for ticket in view.tickets
+        for ticket in tickets
     ]
-    cancellations = [present_cancellation(each, rows) for each in view.cancellations]
     return {
         "reservation_id": booking.hold_id,
         "schedule_id": booking.inventory_id,
         "booking_datetime": booking.confirmed_at or booking.created_at,
         "total_amount": Money(booking.total, booking.currency).amount,
-        "payment_status": payment_status(booking, view.payments, view.refunds),
+        "payment_status": payment_status(booking, payments, refunds),
         "status": booking_status(booking),
-        "seats": seats_of(hold, serial=view.inventory.serial),
-        "ticket": tickets[0] if tickets else None,
-        "tickets": tickets,
+        "seats": seats_of(booking.hold, serial=serial),
+        "ticket": told[0] if told else None,
+        "tickets": told,
+        **_way(booking.hold),
+    }
+
+
+def present_booking(view: BookingView, rows: Occurrences) -> dict[str, Any]:
+    cancellations = [present_cancellation(each, rows) for each in view.cancellations]
+    sold = present_sold(
+        view.booking,
+        serial=view.inventory.serial,
+        tickets=view.tickets,
+        refunds=view.refunds,
+        payments=view.payments,
+    )
+    return {
+        **sold,
         "cancellation": cancellations[-1] if cancellations else None,
         "cancellations": cancellations,
-        **_way(hold),
-        **_summary(booking.inventory_id, rows),
+        **_summary(view.booking.inventory_id, rows),
     }
 
 

@@ -1,7 +1,7 @@
 """Read the catalogue, and what of it is free at a moment."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -67,10 +67,10 @@ async def bus(db: Reader, bus_id: UUID) -> Bus:
     return bus_of(row)
 
 
-async def bus_number(db: Reader, bus_id: UUID) -> str:
-    """What stands on a bus, whether or not it is still in service."""
-    found: str = await db.scalar(sa.select(bus_buses.c.bus_number).where(bus_buses.c.id == bus_id))
-    return found
+async def bus_numbers(db: Reader, bus_ids: Collection[UUID]) -> dict[UUID, str]:
+    """What stands on each bus, whether or not it is still in service."""
+    statement = sa.select(bus_buses.c.id, bus_buses.c.bus_number).where(db.among(bus_buses.c.id, set(bus_ids)))
+    return {row.id: row.bus_number for row in await db.all(statement)}
 
 
 def bus_of(row: sa.Row[Any]) -> Bus:
@@ -139,6 +139,12 @@ async def offer(db: Reader, schedule_id: UUID) -> Offer:
     """A schedule with what is sold of it. ScheduleNotFound."""
     found = await schedule(db, schedule_id)
     return (await offers_of(db, [found]))[0]
+
+
+async def find_offers(db: Reader, schedule_ids: Collection[UUID]) -> list[Offer]:
+    """The same of many; nothing of those that are not there."""
+    wanted = db.among(bus_schedules.c.id, schedule_ids)
+    return await offers_of(db, await _schedules(db, wanted, bus_schedules.c.deleted_at.is_(None)))
 
 
 async def seat(db: Reader, seat_id: UUID) -> tuple[Offer, Place]:

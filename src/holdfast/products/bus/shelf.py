@@ -2,56 +2,45 @@
 
 So a stale offer never sells: the kernel answers OfferChanged, and the offer is read anew. A refusal made out of an
 offer at hand is made again out of a fresh one before anybody hears it (`tasks.reserve`). What no version guards, the
-number painted on a bus, is at most `KEPT_SECONDS` old.
+number painted on a bus, is at most `KEPT_SECONDS` old. What is asked for while others are read is read together.
 """
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from holdfast.kernel.inventory import Place
 from holdfast.kit.db import Database
+from holdfast.kit.together import Together
 from holdfast.products.bus import offers, queries, reservations
 from holdfast.products.bus.offers import Offer, Part
-from holdfast.products.bus.values import SeatNotFound
+from holdfast.products.bus.values import ScheduleNotFound, SeatNotFound
 
-OFFERS_MAX = 2_000
+#: Some KB each; their layouts are shared.
+OFFERS_MAX = 10_000
 PARTS_MAX = 64
 KEPT_SECONDS = 60.0
 
 
 @dataclass(slots=True)
 class Shelved:
-    """An offer with what is looked up in it again and again."""
+    """An offer with what is said of its parts again and again."""
 
     offer: Offer
     bus_number: str
     read_at: float
-    _by_label: Mapping[str, Place] = field(init=False)
-    _by_number: Mapping[int, Place] = field(init=False)
     _parts: dict[tuple[str | None, str | None], tuple[Part, Mapping[str, Any]]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        places = self.offer.places.places
-        self._by_label = {place.label.casefold(): place for place in reversed(places)}
-        self._by_number = {place.number: place for place in places}
 
     def labelled(self, seat_number: str) -> Place:
         """The seat with that number on it, whatever its case. SeatNotFound."""
-        place = self._by_label.get(seat_number.casefold())
-        if place is None:
-            raise SeatNotFound
-        return place
+        return _there(self.offer.places.labelled(seat_number))
 
     def numbered(self, number: int) -> Place:
         """The seat of that place. SeatNotFound."""
-        place = self._by_number.get(number)
-        if place is None:
-            raise SeatNotFound
-        return place
+        return _there(self.offer.places.place(number))
 
     def part(self, from_stop: str | None, to_stop: str | None) -> tuple[Part, Mapping[str, Any]]:
         """The part between two stops, and what is said of it wherever it is sold. StopUnknown, StopsReversed."""
@@ -65,14 +54,15 @@ class Shelved:
         return found
 
 
-@dataclass(slots=True)
 class Shelf:
     """The offers of a process that are asked for most; the least recently used leaves first."""
 
-    database: Database
-    offers_max: int = OFFERS_MAX
-    clock: Callable[[], float] = time.monotonic
-    _offers: OrderedDict[UUID, Shelved] = field(default_factory=OrderedDict)
+    def __init__(
+        self, database: Database, *, offers_max: int = OFFERS_MAX, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.database, self.offers_max, self.clock = database, offers_max, clock
+        self._offers: OrderedDict[UUID, Shelved] = OrderedDict()
+        self._together = Together(self._read)
 
     async def offer(self, schedule_id: UUID, *, is_fresh: bool = False) -> tuple[Shelved, bool]:
         """The offer, and whether it was at hand. `is_fresh`: read it now in any case. ScheduleNotFound."""
@@ -81,11 +71,23 @@ class Shelf:
             self._offers.move_to_end(schedule_id)
             return found, True
         self._offers.pop(schedule_id, None)
-        read_at = self.clock()
-        async with self.database.reader() as db:
-            offer = await queries.offer(db, schedule_id)
-            shelved = Shelved(offer, await queries.bus_number(db, offer.schedule.bus_id), read_at)
-        self._offers[schedule_id] = shelved
+        read = await self._together.find(schedule_id)
+        if read is None:
+            raise ScheduleNotFound
+        self._offers[schedule_id] = read
         while len(self._offers) > self.offers_max:
             self._offers.popitem(last=False)
-        return shelved, False
+        return read, False
+
+    async def _read(self, schedule_ids: Sequence[UUID]) -> dict[UUID, Shelved]:
+        read_at = self.clock()
+        async with self.database.reader() as db:
+            found = await queries.find_offers(db, schedule_ids)
+            numbers = await queries.bus_numbers(db, [each.schedule.bus_id for each in found])
+        return {each.schedule.id: Shelved(each, numbers[each.schedule.bus_id], read_at) for each in found}
+
+
+def _there(place: Place | None) -> Place:
+    if place is None:
+        raise SeatNotFound
+    return place

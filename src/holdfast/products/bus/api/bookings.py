@@ -8,15 +8,16 @@ from uuid import UUID
 
 from fastapi import Request, Response
 
-from holdfast.kernel import bookings, checkout, holds
+from holdfast.kernel import bookings, holds, inventory, refunds, tickets
 from holdfast.kernel.audit import actor_of
 from holdfast.kernel.bookings import Booking
-from holdfast.kernel.checkout import BookingView
 from holdfast.kernel.holds import Hold, HoldExpired, is_live
 from holdfast.kernel.identity import customer
+from holdfast.kernel.refunds import Refund
+from holdfast.kernel.tickets import Ticket
 from holdfast.kit import clock
 from holdfast.kit.bulk import Statement, returned
-from holdfast.kit.db import Database
+from holdfast.kit.db import Database, Reader
 from holdfast.kit.fields import Answer
 from holdfast.kit.http import Router, allow, lean, unkeyed
 from holdfast.kit.together import TogetherIn
@@ -69,8 +70,8 @@ class CreatedBooking(Answer):
     updated_at: datetime
 
     @classmethod
-    def of(cls, view: BookingView) -> Self:
-        booking = view.booking
+    def of(cls, paid: "_Paid") -> Self:
+        booking = paid.booking
         common: dict[str, Any] = {
             "id": booking.id,
             "user_id": booking.owner_id,
@@ -80,7 +81,7 @@ class CreatedBooking(Answer):
             "created_at": booking.created_at,
             "updated_at": booking.updated_at,
         }
-        own = present.present_booking(view, {})
+        own = present.present_sold(booking, serial=paid.serial, tickets=paid.tickets, refunds=paid.refunds, payments=())
         return cls(**common, **{name: value for name, value in own.items() if name in cls.model_fields})
 
 
@@ -94,19 +95,29 @@ async def create_booking(*, body: CreateBooking, request: Request) -> Response:
     found = await _looking.find(database, body.reservation_id)
     if found is None or found.hold.product != "bus" or not caller.is_owner(found.hold.owner_id):
         raise ReservationNotFound
-    view = _paid(found)
-    shown = CreatedBooking.of(view)
-    is_first = await _collecting.find(database, _Receipt(view.booking.id, found.now))
+    paid = _paid(found)
+    shown = CreatedBooking.of(paid)
+    is_first = await _collecting.find(database, _Receipt(paid.booking.id, found.now))
     return Response(shown.model_dump_json(), status_code=201 if is_first else 200, media_type="application/json")
 
 
 @dataclass(frozen=True, slots=True)
+class _Paid:
+    """A booking that was paid for, with what of it is shown here; `refunds` are read only where it was cancelled."""
+
+    booking: Booking
+    serial: int
+    tickets: Sequence[Ticket]
+    refunds: Sequence[Refund]
+
+
+@dataclass(frozen=True, slots=True)
 class _Found:
-    """A reservation at a moment, and, once it was paid, its booking with all that is shown of it."""
+    """A reservation at a moment, with its booking once there is one, and what is shown of that once it was paid."""
 
     hold: Hold
     booking: Booking | None
-    view: BookingView | None
+    paid: _Paid | None
     now: datetime
 
 
@@ -123,16 +134,26 @@ async def _look(database: Database, hold_ids: Sequence[UUID]) -> Mapping[UUID, _
         booked = await bookings.of_holds(db, hold_ids)
         unbooked = [hold_id for hold_id in hold_ids if hold_id not in booked]
         held = await holds.find_many(db, unbooked) if unbooked else {}
-        paid = [booking for booking in booked.values() if booking.was_confirmed]
-        views = {view.booking.id: view for view in await checkout.views_of(db, paid)}
+        paid = await _paid_of(db, [booking for booking in booked.values() if booking.was_confirmed])
         now = await clock.moment(db)
     held |= {hold_id: booking.hold for hold_id, booking in booked.items()}
-    found = {}
-    for hold_id, hold in held.items():
-        booking = booked.get(hold_id)
-        view = None if booking is None else views.get(booking.id)
-        found[hold_id] = _Found(hold, booking, view, now)
-    return found
+    return {hold_id: _Found(hold, booked.get(hold_id), paid.get(hold_id), now) for hold_id, hold in held.items()}
+
+
+async def _paid_of(db: Reader, found: Sequence[Booking]) -> dict[UUID, _Paid]:
+    """By hold."""
+    if not found:
+        return {}
+    inventories = await inventory.find_many(db, list({booking.inventory_id for booking in found}))
+    tickets_of = await tickets.of_bookings(db, [booking.id for booking in found])
+    cancelled = [booking.id for booking in found if booking.state == "cancelled"]
+    refunds_of = await refunds.of_bookings(db, cancelled) if cancelled else {}
+    return {
+        booking.hold_id: _Paid(
+            booking, inventories[booking.inventory_id].serial, tickets_of[booking.id], refunds_of.get(booking.id, ())
+        )
+        for booking in found
+    }
 
 
 async def _collect(database: Database, receipts: Sequence[_Receipt]) -> Mapping[_Receipt, bool]:
@@ -148,10 +169,10 @@ _looking = TogetherIn(_look)
 _collecting = TogetherIn(_collect)
 
 
-def _paid(found: _Found) -> BookingView:
+def _paid(found: _Found) -> _Paid:
     """PaymentRequired while it may still be paid, HoldExpired where it ended unpaid."""
-    if found.view is not None:
-        return found.view
+    if found.paid is not None:
+        return found.paid
     is_open = found.booking is None or found.booking.state == "pending"
     if is_open and is_live(found.hold, now=found.now):
         raise PaymentRequired
