@@ -96,7 +96,7 @@ def test_history_is_one_line() -> None:
     scripts = ScriptDirectory(str(migrate.scripts().dir))
 
     assert len(scripts.get_bases()) <= 1
-    assert len(scripts.get_heads()) <= 1
+    assert scripts.get_heads() == [migrate.head()]
     assert [revision.revision for revision in scripts.walk_revisions() if revision.is_branch_point] == []
 
 

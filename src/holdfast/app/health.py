@@ -83,14 +83,14 @@ async def check_ready(database: Database) -> None:
     async with database.reader() as db:
         present = await revision(db)
     if present != migrate.head():
-        raise NotMigrated(present or "none", str(migrate.head()))
+        raise NotMigrated(present or "none", migrate.head())
 
 
 def check_there(database: Database) -> None:
     """NotMigrated where the file of an SQLite database is not there yet."""
     file = database.url.database
     if database.dialect == "sqlite" and file and file != ":memory:" and not Path(file).exists():
-        raise NotMigrated("none", str(migrate.head()))
+        raise NotMigrated("none", migrate.head())
 
 
 async def revision(db: Reader) -> str | None:
