@@ -21,6 +21,7 @@ from holdfast.kernel.inventory import bulk as slots
 from holdfast.kit import clock, outbox
 from holdfast.kit.bulk import Ask, Program, found, written
 from holdfast.kit.guards import Guards
+from holdfast.kit.rides import Fate
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Surroundings:
     has_test_clock: bool
 
 
-def settle(requests: Sequence[Request], around: Surroundings, *, is_patient: bool) -> Program[list[Outcome]]:
+def settle(requests: Sequence[Request], *, around: Surroundings, is_patient: bool) -> Program[list[Outcome | Fate]]:
     """The outcome of each request, in their order. `is_patient`: wait for turns that others have."""
     turns = yield from _take_turns(requests, around, is_patient=is_patient)
     now = yield from clock.once_locked(turns, has_test_clock=around.has_test_clock)

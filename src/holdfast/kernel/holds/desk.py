@@ -15,7 +15,7 @@ from uuid import UUID
 
 from holdfast.kernel.audit import Actor
 from holdfast.kernel.holds import rules
-from holdfast.kernel.holds.requests import Expire, InBooking, Outcome, Place, Release, Replayed, Request, TurnTaken
+from holdfast.kernel.holds.requests import Expire, InBooking, Outcome, Place, Release, Replayed, Request
 from holdfast.kernel.holds.values import (
     AlreadyHolding,
     CoolingDown,
@@ -35,6 +35,7 @@ from holdfast.kit.errors import Error
 from holdfast.kit.idempotency import KeyReused
 from holdfast.kit.ids import new_id
 from holdfast.kit.outbox import Fact
+from holdfast.kit.rides import Fate
 
 #: A slot of an inventory.
 Spot: TypeAlias = tuple[UUID, int]
@@ -95,10 +96,10 @@ class Desk:
         for row in rows:
             self.claims[row.inventory_id, row.slot] = (row.hold_id, row.expires_at)
 
-    def answer(self, request: Request) -> Outcome:
+    def answer(self, request: Request) -> Outcome | Fate:
         """Decide one request; a refusal comes back as a value, and has changed nothing."""
         if request.inventory_id not in self.sales:
-            return TurnTaken()
+            return Fate.LATER
         try:
             if isinstance(request, Place):
                 return self._place(request)

@@ -62,10 +62,5 @@ class InBooking:
     """The hold has a pending booking: releasing it is the checkout's."""
 
 
-@dataclass(frozen=True, slots=True)
-class TurnTaken:
-    """Somebody else has this inventory's turn just now; nothing was decided."""
-
-
-#: Place: the hold or Replayed. Release: True. Expire: whether it was so. Any: TurnTaken or a refusal.
-Outcome: TypeAlias = Hold | Replayed | InBooking | TurnTaken | bool | Error
+#: Place: the hold or Replayed. Release: True. Expire: whether it was so. Any: a refusal.
+Outcome: TypeAlias = Hold | Replayed | InBooking | bool | Error

@@ -20,8 +20,9 @@ from holdfast.kernel.payments import CheckoutSession, GatewayPayment, Method, No
 from holdfast.kit import bulk
 from holdfast.kit.clock import KeptClock
 from holdfast.kit.db import Database
+from holdfast.kit.errors import Error
 from holdfast.kit.money import Money
-from holdfast.kit.rides import Rides
+from holdfast.kit.rides import Fate, Out, R, Rides
 from holdfast.kit.together import Together
 
 _CLOCK_SECONDS = 1.0
@@ -84,7 +85,7 @@ class TillBatch:
 
     async def hear(self, notice: Notice, *, gateway: str) -> Heard | None:
         """Keep a verified notice; None where only the plain path can. Overloaded where too many wait."""
-        outcome = await self._hearing.ride(Hear(gateway, notice, json.dumps(notice.body)))
+        outcome = await _ridden(self._hearing, Hear(gateway, notice, json.dumps(notice.body)))
         return outcome if isinstance(outcome, Heard) else None
 
     async def confirm(
@@ -106,7 +107,7 @@ class TillBatch:
             finishing = Told(told.event_id, json.dumps(payments.without_payer(notice.body)))
         # For late money: places may have been taken out since its claims lapsed.
         layout = await self._layouts.find(payment.inventory_id) if payment.expires_at <= now else None
-        outcome = await self._confirming.ride(Confirm(payment, state, finishing, layout))
+        outcome = await _ridden(self._confirming, Confirm(payment, state, finishing, layout))
         return outcome if isinstance(outcome, str) else None
 
     async def hold(self, hold_id: UUID) -> Hold:
@@ -123,12 +124,12 @@ class TillBatch:
 
         `hold`: as it was a moment ago. Overloaded.
         """
-        outcome = await self._opening.ride(Open(hold, method, gateway, amount, actor, clocks))
+        outcome = await _ridden(self._opening, Open(hold, method, gateway, amount, actor, clocks))
         return outcome if isinstance(outcome, Payment) else None
 
     async def enter(self, payment: Payment, session: CheckoutSession) -> Payment | None:
         """What `payments.opened` does: the payment as it is now; None, and nothing done, where it went on meanwhile."""
-        outcome = await self._entering.ride(Enter(payment, session))
+        outcome = await _ridden(self._entering, Enter(payment, session))
         return outcome if isinstance(outcome, Payment) else None
 
     async def _find_holds(self, hold_ids: Sequence[UUID]) -> Mapping[UUID, Hold]:
@@ -144,6 +145,16 @@ class TillBatch:
             found = await inventory.find_many(db, inventory_ids)
             layouts = await inventory.layouts_of(db, {each.layout_id for each in found.values()})
         return {inventory_id: layouts[each.layout_id] for inventory_id, each in found.items()}
+
+
+async def _ridden(rides: Rides[R, Out], request: R) -> Out | Fate:
+    """Its outcome; PLAIN, too, where it failed its batch, and then alone: the plain path tells what is the matter."""
+    try:
+        return await rides.ride(request)
+    except Error:
+        raise
+    except Exception:  # noqa: BLE001 - as above; `rides` has logged it
+        return Fate.PLAIN
 
 
 def _notice(request: Hear) -> Iterator[Hashable]:
