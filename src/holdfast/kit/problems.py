@@ -42,6 +42,7 @@ _DETAILS = {
     413: words.mark("The request is larger than what is accepted."),
 }
 _DETAIL = words.mark("The request cannot be answered.")
+_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 _PLAIN = frozenset({str, int, bool, type(None)})
 
 
@@ -113,7 +114,7 @@ def respond(
     request_id = request.scope["state"].get("request_id")
     if request_id:
         members["instance"] = f"urn:holdfast:request:{request_id}"
-    content = json.dumps(members, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+    content = _JSON.encode(members).encode("utf-8", "replace")
     in_language = {"Content-Language": locale, "Vary": "Accept-Language"}
     return Response(content, status_code=status, headers={**(headers or {}), **in_language}, media_type=MEDIA_TYPE)
 

@@ -17,6 +17,7 @@ Locale: TypeAlias = Literal["en", "ar"]
 LOCALES: tuple[Locale, ...] = get_args(Locale)
 PACKAGE = Path(__file__).resolve().parents[1]
 _ACCEPTED_CHARACTERS_MAX = 500
+_ACCEPTED_KEPT = 1_000
 
 
 class Phrase(str):
@@ -85,9 +86,14 @@ def accepted(header: str | None, *, default: str) -> Locale:
     """The language an Accept-Language header asks for: the best that is spoken, else `default`."""
     if not header or len(header) > _ACCEPTED_CHARACTERS_MAX:
         return spoken(default)
+    return spoken(_negotiated(header) or default)
+
+
+@functools.lru_cache(maxsize=_ACCEPTED_KEPT)
+def _negotiated(header: str) -> str | None:
     wanted = sorted(map(_weighed, header.split(",")), key=lambda pair: -pair[1])
     tags = [tag.replace("-", "_") for tag, weight in wanted if weight > 0]
-    return spoken(negotiate_locale(tags, LOCALES) or default)
+    return negotiate_locale(tags, LOCALES)
 
 
 def direction(locale: str) -> Literal["ltr", "rtl"]:

@@ -221,8 +221,12 @@ class Authenticator:
     async def _read_logins(self, login_ids: Sequence[UUID]) -> dict[UUID, _Seen]:
         """Whom these stand for now. Of plain customers who are known only those are read whole who have changed."""
         read_at = time.monotonic()
-        known = {login_id: self._principals[login_id] for login_id in login_ids if login_id in self._principals}
-        customers = {login_id: each for login_id, each in known.items() if queries.is_plain_customer(each)}
+        known = map(self._principals.get, login_ids)
+        customers = {
+            login_id: each
+            for login_id, each in zip(login_ids, known, strict=True)
+            if each is not None and queries.is_plain_customer(each)
+        }
         async with self._database.reader() as db:
             now = await clock.moment(db)
             changed = await queries.customers_changed(db, customers, now=now) if customers else set()

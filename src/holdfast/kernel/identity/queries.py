@@ -206,9 +206,12 @@ _NOT_AS_KNOWN = Statement(
 )
 
 
+_GIVEN_TO_ALL = rules.roles_of(())
+
+
 def is_plain_customer(principal: Principal) -> bool:
     """A person without any role that somebody gave him."""
-    return principal.kind == "user" and principal.roles == rules.roles_of(()) and not principal.members
+    return principal.kind == "user" and principal.roles == _GIVEN_TO_ALL and not principal.members
 
 
 async def customers_changed(db: Reader, known: Mapping[UUID, Principal], *, now: datetime) -> set[UUID]:
