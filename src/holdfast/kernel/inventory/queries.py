@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -22,6 +22,8 @@ from holdfast.kernel.inventory.values import (
     Terms,
 )
 from holdfast.kit.db import Dialect, Reader, given
+
+T = TypeVar("T")
 
 LAYOUTS_CACHED_MAX = 512
 _layouts: dict[UUID, Layout] = {}
@@ -43,8 +45,8 @@ def inventory_of(row: sa.Row[Any]) -> Inventory:
         zone=row.zone,
         currency=row.currency,
         prices=row.prices,
-        limits=Limits.from_json(row.limits),
-        terms=Terms.from_json(row.terms),
+        limits=_one(Limits.from_json(row.limits)),
+        terms=_one(Terms.from_json(row.terms)),
         layout_id=row.layout_id,
         version=row.version,
         seq=row.seq,
@@ -52,6 +54,12 @@ def inventory_of(row: sa.Row[Any]) -> Inventory:
         sold=row.sold,
         archived_at=row.archived_at,
     )
+
+
+@lru_cache(maxsize=1_000)
+def _one(value: T) -> T:
+    """The one of all that equal it: thousands of inventories at hand are sold by few limits and terms."""
+    return value
 
 
 async def find(db: Reader, inventory_id: UUID) -> Inventory:

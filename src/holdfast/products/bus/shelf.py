@@ -19,8 +19,8 @@ from holdfast.products.bus import offers, queries, reservations
 from holdfast.products.bus.offers import Offer, Part
 from holdfast.products.bus.values import ScheduleNotFound, SeatNotFound
 
-#: Some KB each; their layouts are shared.
-OFFERS_MAX = 10_000
+#: 6 KB each; their layouts are shared. Beyond it they are read together (docs/performance.md, how cost grows).
+OFFERS_MAX = 3_000
 PARTS_MAX = 64
 KEPT_SECONDS = 60.0
 
