@@ -42,7 +42,7 @@ holds = sa.Table(
     sa.CheckConstraint("live_owner IS NULL OR state IN ('active', 'converted')", name="live_owner_lives"),
     sa.UniqueConstraint("inventory_id", "placed_by", "key"),
     sa.UniqueConstraint("inventory_id", "live_owner"),
-    sa.Index("ix_holds_owner_id", "owner_id"),
+    sa.Index("ix_holds_owner_id", "owner_id", "inventory_id"),
     sa.Index(
         "ix_holds_expires_at",
         "expires_at",
