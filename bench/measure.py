@@ -10,6 +10,9 @@ from bench.load import Job
 from bench.processors import Used
 from bench.site import Process, Site
 
+#: Measured for less than one part in so many of what was asked for: of such a moment no rate can be told.
+_RAN_OUT = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -48,6 +51,8 @@ def under_load(site: Site, server: Process, job: Job, *, good: Sequence[int], co
         sample = result.samples.get(status, [b""])[0].decode(errors="replace")
         wrong[f"{status} {sample[:160]}"] += times
     wrong.update({word: times for word, times in result.tallies.items() if word != "done"})
+    if job.warm and result.seconds < job.seconds / _RAN_OUT:
+        wrong[f"the requests ran out after {result.seconds:.1f} s"] += 1
     return Measured(
         rate=many / result.seconds,
         p50=result.percentile(0.5, *counted),

@@ -1,5 +1,7 @@
 """Read and write many holds at once: the statements of a batch, the same on both databases."""
 
+from collections.abc import Mapping
+
 from holdfast.kit.bulk import Insert, Kind, Statement
 
 _FOUND: dict[str, Kind] = {
@@ -28,25 +30,36 @@ BY_KEY = Statement(
     returns=_FOUND,
 )
 
+
+def _of_owners(condition: str, values: Mapping[str, Kind]) -> Statement:
+    """Their holds of an inventory that a condition is true of, owner by owner.
+
+    PostgreSQL would rather look through all holds there are, where it believes that the condition leaves few:
+    `OFFSET 0` keeps it from that.
+    """
+    where = f"holds.owner_id = r.owner_id AND holds.inventory_id = r.inventory_id AND ({condition})"
+    each = f"SELECT {_COLUMNS} FROM holds WHERE {where} OFFSET 0"  # noqa: S608 - names of ours
+    sqls = (
+        f"SELECT {_COLUMNS} FROM {{rows}} CROSS JOIN LATERAL ({each}) AS holds",  # noqa: S608 - names of ours
+        f"SELECT {_COLUMNS} FROM {{rows}} JOIN holds ON {where}",  # noqa: S608 - names of ours
+    )
+    rows: dict[str, Kind] = {"inventory_id": "id", "owner_id": "id"}
+    statement, of_sqlite = (Statement(sql, rows=rows, values=values, returns=_FOUND) for sql in sqls)
+    statement.sqlite = of_sqlite.sqlite
+    return statement
+
+
 #: What stands for an owner here, and any that he held unpaid so long ago that a chain may have run long enough: where
 #: there is none, no chain has.
-STANDING = Statement(
-    f"SELECT {_COLUMNS} FROM {{rows}} JOIN holds ON holds.owner_id = r.owner_id "  # noqa: S608 - names of ours
-    "AND holds.inventory_id = r.inventory_id WHERE holds.live_owner IS NOT NULL "
+STANDING = _of_owners(
+    "holds.live_owner IS NOT NULL "
     "OR (holds.paid_at IS NULL AND holds.expires_at > {since} AND holds.first_claimed_at <= {until})",
-    rows={"inventory_id": "id", "owner_id": "id"},
-    values={"since": "moment", "until": "moment"},
-    returns=_FOUND,
+    {"since": "moment", "until": "moment"},
 )
 
 #: What stands for an owner here, and what was held unpaid as far back as a chain is looked for.
-OF_OWNERS = Statement(
-    f"SELECT {_COLUMNS} FROM {{rows}} JOIN holds ON holds.owner_id = r.owner_id "  # noqa: S608 - names of ours
-    "AND holds.inventory_id = r.inventory_id "
-    "WHERE holds.live_owner IS NOT NULL OR (holds.paid_at IS NULL AND holds.expires_at > {since})",
-    rows={"inventory_id": "id", "owner_id": "id"},
-    values={"since": "moment"},
-    returns=_FOUND,
+OF_OWNERS = _of_owners(
+    "holds.live_owner IS NOT NULL OR (holds.paid_at IS NULL AND holds.expires_at > {since})", {"since": "moment"}
 )
 
 BY_ID = Statement(
