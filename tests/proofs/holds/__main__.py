@@ -82,15 +82,18 @@ def _scripts(dialect: str, urls: Sequence[str], shares: Sequence[tuple[int, int]
     with ProcessPoolExecutor(len(shares), spawned, initializer=playing.count_in, initargs=(played,)) as processes:
         works = [processes.submit(playing.play, url, *share) for url, share in zip(urls, shares, strict=True)]
         told, told_at = 0, began
-        while wait(works, timeout=0.5).not_done:
-            if failed := next((work for work in works if work.done() and work.exception()), None):
-                for process in multiprocessing.active_children():  # what the others would find out is not waited for
-                    process.terminate()
-                failed.result()
-            is_due = time.monotonic() - told_at >= LINE_SECONDS
-            if played.value != told and (is_due or sys.stderr.isatty()):
-                told, told_at = played.value, time.monotonic()
-                _progress(f"{dialect}: {told:,} of {many:,} scripts, {told_at - began:.0f} s")
+        try:
+            while wait(works, timeout=0.5).not_done:
+                if failed := next((work for work in works if work.done() and work.exception()), None):
+                    failed.result()
+                is_due = time.monotonic() - told_at >= LINE_SECONDS
+                if played.value != told and (is_due or sys.stderr.isatty()):
+                    told, told_at = played.value, time.monotonic()
+                    _progress(f"{dialect}: {told:,} of {many:,} scripts, {told_at - began:.0f} s")
+        except BaseException:  # one failed, or somebody has seen enough: what the others would find is not waited for
+            for process in multiprocessing.active_children():
+                process.terminate()
+            raise
         _progress_ends()
         found = [work.result() for work in works]
     seconds = time.monotonic() - began
