@@ -33,9 +33,10 @@ def turn(bench: Bench) -> Outcome:
                 server = bench.ours(database, processes=processes, environment="test", test_without=guard)
                 if guard == "exclusive_turn":
                     bench.wait(execute(bench.site.migrated(database), _NUMBERS))
-                is_hot = load_name == "hot"
-                spread = Spread(bench, server, database=database, processes=processes)
-                sides.append(Hot(bench, server, database=database) if is_hot else spread)
+                if load_name == "hot":
+                    sides.append(Hot(bench, server, database=database))
+                else:
+                    sides.append(Spread(bench, server, database=database, processes=processes))
             for name, measured in zip(_WAYS, bench.in_turns(*sides), strict=True):
                 found[f"{load_name}, {processes} processes", name] = measured
                 lines.append(line(f"{load_name}, {processes} processes, {name}", measured))
