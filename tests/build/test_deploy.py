@@ -16,6 +16,7 @@ import yaml
 from dotenv import dotenv_values
 
 from holdfast.app.main import create_app
+from holdfast.app.serving import IDLE_SECONDS
 from holdfast.app.settings import variables
 from holdfast.kit.db import Database
 from tests.app.shell import HOLDFAST, Shell
@@ -139,6 +140,16 @@ def _free_port() -> int:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
     return port
+
+
+# Caddyfile
+
+
+def test_the_proxy_lets_go_of_an_idle_connection_before_the_api_does() -> None:
+    told = re.search(r"\bkeepalive (\d+)s\n", (DEPLOY / "Caddyfile").read_text())
+
+    assert told
+    assert int(told[1]) < IDLE_SECONDS - 5
 
 
 # The image

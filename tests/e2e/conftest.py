@@ -1,6 +1,7 @@
 """A browser, what it looks at, and a watch over all that goes wrong meanwhile. README.md tells how to use it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ _FLAGS = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # a request to elsewhere fails, and is seen
 )
 _PATIENCE_MS = 10_000
+_LINES_TOLD = 60
 
 OpenPage = Callable[..., Awaitable[Page]]
 
@@ -35,6 +37,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure() -> None:
     if chromium.find() is None:
         pytest.exit(chromium.MISSING, returncode=chromium.NO_BROWSER)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What a browser says of a failure is that there was one; the servers behind it tell which."""
+    report = yield
+    if report.failed:
+        for log in _logs(item.funcargs):
+            report.sections.append((log.name, "\n".join(log.read_text().splitlines()[-_LINES_TOLD:])))
+    return report
+
+
+def _logs(behind: Mapping[str, Any]) -> Iterator[Path]:
+    if isinstance(demo := behind.get("demo"), Demo):
+        yield demo.log
+    if isinstance(site := behind.get("site"), Site):
+        yield from (process.log for process in (*site.servers, site.worker) if process.log.exists())
 
 
 def pytest_sessionfinish() -> None:

@@ -20,6 +20,7 @@ class Demo:
     """Where it is, and who can sign in. `letters`: the folder where e-mails and codes land."""
 
     url: str
+    log: Path
     letters: Path
     accounts: tuple[Account, ...]
 
@@ -46,6 +47,6 @@ def open_demo(dialect: Dialect, folder: Path) -> Iterator[Demo]:
         process.start()
         said = process.said
         accounts = tuple(Account(each["email"], each["password"], each["role"]) for each in said["accounts"])
-        yield Demo(said["url"], Path(said["letters"]), accounts)
+        yield Demo(said["url"], process.log, Path(said["letters"]), accounts)
     finally:
         process.stop()

@@ -37,6 +37,9 @@ STOP_SECONDS = 10
 #: Whoever takes nothing of what was sent for so long is cut off by the system. The server itself can't: closing waits
 #: until all that was written is sent, for a client that never reads without end, and nobody would count it any more.
 UNREAD_SECONDS_MAX = 30
+#: An idle connection stays open for so long. A proxy must let go of it first (docs/operations.md): one that sends a
+#: request just when its end is closed here cannot know whether it was heard, and answers 502.
+IDLE_SECONDS = 75
 _START_SECONDS = 60
 _BACKLOG = 2048
 _PAUSE_SECONDS = 0.5
@@ -236,6 +239,7 @@ def _config(app: Any) -> uvicorn.Config:  # noqa: ANN401 - any ASGI app
         ws=FrameProtocol,
         ws_max_size=realtime.FRAME_BYTES_MAX,  # larger is closed with 1009
         ws_per_message_deflate=False,  # small messages to many: packing costs more than it saves
+        timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
 

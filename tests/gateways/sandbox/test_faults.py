@@ -1,4 +1,6 @@
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
@@ -149,6 +151,49 @@ async def test_an_answer_that_does_not_come_in_time_is_unknown_and_asking_tells_
 
     assert await hasty.payment(key=wish.key) is not None
     await hasty.close()
+
+
+async def test_a_call_that_meets_a_connection_that_is_being_closed_is_made_again_by_another(
+    world: SandboxWorld,
+) -> None:
+    wishes = [request(world), request(world)]
+
+    async with one_call_a_connection(world.url) as (url, calls):
+        kept = SandboxGateway(url, api_key=API_KEY, secrets=(SECRET,), timeout_seconds=2)
+        opened = [(await kept.open(wish)).reference for wish in wishes]
+        await kept.close()
+
+    assert calls == ["heard", "broken off", "heard"]
+    assert opened == [(await world.gateway.open(wish)).reference for wish in wishes]
+
+
+@contextlib.asynccontextmanager
+async def one_call_a_connection(url: str) -> AsyncIterator[tuple[str, list[str]]]:
+    """A way to the gateway that keeps connections open, but breaks each off when a second call comes by it."""
+    calls: list[str] = []
+    host, port = url.removeprefix("http://").split(":")
+
+    async def relay(asker: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        answers, onward = await asyncio.open_connection(host, port)
+        answering = asyncio.create_task(copy(answers, back))
+        count = 0
+        while part := await asker.read(65_536):
+            count += part.startswith(b"POST")
+            if part.startswith(b"POST"):
+                calls.append("heard" if count == 1 else "broken off")
+            if count > 1:
+                break
+            onward.write(part)
+        onward.close()
+        await answering
+
+    async def copy(answers: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        while part := await answers.read(65_536):
+            back.write(part)
+        back.close()
+
+    async with await asyncio.start_server(relay, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", calls
 
 
 async def test_faults_count_down_and_are_forgotten(world: SandboxWorld) -> None:

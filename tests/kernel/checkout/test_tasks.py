@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from holdfast.app.check import check
 from holdfast.gateways.sandbox.adapter import SandboxGateway
@@ -159,10 +160,11 @@ async def test_a_gateway_that_is_away_leaves_the_places_held_and_the_intent_stan
     away = SandboxGateway("http://127.0.0.1:9", api_key=API_KEY, secrets=(SECRET,))
     till, shop.till = shop.till, Till({"sandbox": away}, builders.CLOCKS, shop.till.webhook_base)
 
-    with pytest.raises(PaymentUnavailable):
+    with pytest.raises(PaymentUnavailable), capture_logs() as lines:
         await shop.pay(held)
 
     await away.close()
+    assert [(line["event"], line["error"]) for line in lines] == [("checkout_not_opened", "gateway_unreachable")]
     shop.till = till
     assert (await shop.pay(held)).status == "pending"
 

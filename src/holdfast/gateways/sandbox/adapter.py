@@ -45,6 +45,9 @@ _KEPT = frozenset(
         "changed_at",
     }
 )
+#: A connection that was kept open is closed by the other side when it likes, also while a call is on its way. Each
+#: call may be made twice (its key, or the state it leads to, is the same), so it is made again, by another connection.
+_BROKEN_OFF = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
 _Shape = TypeVar("_Shape", bound=BaseModel)
 
 
@@ -207,9 +210,10 @@ class SandboxGateway:
         query: Mapping[str, str] | None = None,
     ) -> _Shape:
         try:
-            asked = self._client().request(method, f"{self._url}{path}", json=body, params=query, allow_redirects=False)
-            async with asked as answer:
-                status, told = answer.status, await answer.read()
+            try:
+                status, told = await self._ask(method, path, body, query)
+            except _BROKEN_OFF:
+                status, told = await self._ask(method, path, body, query)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
             raise GatewayUnreachable(self.name) from None
         except (aiohttp.ClientError, TimeoutError):
@@ -222,6 +226,13 @@ class SandboxGateway:
             return shape.model_validate_json(told)
         except ValidationError:
             raise GatewayUnknown(self.name) from None
+
+    async def _ask(
+        self, method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str] | None
+    ) -> tuple[int, bytes]:
+        asked = self._client().request(method, f"{self._url}{path}", json=body, params=query, allow_redirects=False)
+        async with asked as answer:
+            return answer.status, await answer.read()
 
     def _client(self) -> aiohttp.ClientSession:
         """Opened by the first call: it belongs to the loop that runs then."""

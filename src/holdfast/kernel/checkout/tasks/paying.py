@@ -120,6 +120,7 @@ async def _call(database: Database, till: Till, payment: Payment, *, title: str,
         await database.run(lambda db: _give_up(db, payment))
         raise PaymentUnavailable from refused
     except (GatewayUnreachable, GatewayUnknown) as error:
+        log.warning("checkout_not_opened", payment_id=str(payment.id), error=error.code)
         raise PaymentUnavailable from error
 
     entered = None if till.batch is None else await till.batch.enter(payment, session)
