@@ -1,5 +1,7 @@
 """Find the browser: the system's own, since a pinned one would be downloaded from elsewhere.
 
+The headless shell comes first: the same engine without the rest of a browser, which takes a third of the time less.
+
 `python -m tests.e2e.chromium` prints its path, or ends with 3 and says how to get one.
 """
 
@@ -11,10 +13,10 @@ from pathlib import Path
 NO_BROWSER = 3
 MISSING = (
     "There is no Chromium here, which the browser tests need. As root, on Debian or Ubuntu:\n"
-    "    apt-get install --no-install-recommends chromium fonts-noto-core\n"
+    "    apt-get install --no-install-recommends chromium-headless-shell fonts-noto-core\n"
     "or name one: HOLDFAST_CHROMIUM=/path/to/chromium"
 )
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
+_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 
 def find() -> str | None:

@@ -22,7 +22,7 @@ _FLAGS = (
     "--no-proxy-server",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # a request to elsewhere fails, and is seen
 )
-_PATIENCE_MS = 10_000
+_PATIENCE_MS = 20_000
 _LINES_TOLD = 60
 
 OpenPage = Callable[..., Awaitable[Page]]

@@ -13,7 +13,7 @@ import httpx2
 
 Json = dict[str, Any]
 
-_PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS = 60.0
 _LOOK_SECONDS = 0.02
 _LOOK_SECONDS_MAX = 0.3
 

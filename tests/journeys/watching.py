@@ -10,7 +10,7 @@ from holdfast.kernel.realtime.client import Watching
 from tests.journeys.calls import Line
 from tests.journeys.world import World
 
-_PATIENCE_SECONDS = 20.0
+_PATIENCE_SECONDS = 40.0
 
 
 @dataclass
