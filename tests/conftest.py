@@ -8,6 +8,7 @@ and workers commit on connections of their own. A test marked `alone` gets a dat
 import asyncio
 import contextlib
 import fcntl
+import functools
 import gc
 import ipaddress
 import os
@@ -21,9 +22,11 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import httpx2
 import pytest
 import sqlalchemy as sa
 from fastapi.routing import _IncludedRouter
+from httpx2._transports import default as transports
 from sqlalchemy.engine.interfaces import CompiledCacheType
 from starlette.routing import BaseRoute
 
@@ -41,6 +44,7 @@ _MIGRATED = "migrated"
 def pytest_configure(config: pytest.Config) -> None:
     sys.addaudithook(_stay_on_this_machine)
     _make_routes_once()
+    _read_certificates_once()
     if not hasattr(config, "workerinput"):
         _sweep_up_after_killed_runs()
         folder = Path(tempfile.mkdtemp(prefix=f"holdfast-test-{os.getpid()}-"))
@@ -82,6 +86,11 @@ def _make_routes_once() -> None:
         return made[at][1]
 
     _IncludedRouter._build_effective_context = made_once  # type: ignore[method-assign,assignment]  # noqa: SLF001
+
+
+def _read_certificates_once() -> None:
+    """Each client of httpx2 reads all authorities anew, in 20 ms and more; tests of TLS bring their own."""
+    transports.create_ssl_context = functools.cache(httpx2.create_ssl_context)  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="session")
