@@ -5,6 +5,7 @@ Exit code 0: every row that was asked for is as it must be and nothing was sold 
 
 import argparse
 import json
+import signal
 import sys
 import time
 from pathlib import Path
@@ -91,4 +92,5 @@ def run(rows: list[Row], *, scale: str, processes: int, profiles: Path | None) -
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what it started, as ^C does
     sys.exit(main())
