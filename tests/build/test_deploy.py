@@ -15,6 +15,7 @@ import pytest
 import yaml
 from dotenv import dotenv_values
 
+from holdfast.app import serving
 from holdfast.app.main import create_app
 from holdfast.app.serving import IDLE_SECONDS
 from holdfast.app.settings import variables
@@ -150,6 +151,7 @@ def test_the_proxy_lets_go_of_an_idle_connection_before_the_api_does() -> None:
 
     assert told
     assert int(told[1]) < IDLE_SECONDS - 5
+    assert serving._config(None).timeout_keep_alive == IDLE_SECONDS  # noqa: SLF001 - what uvicorn is told
 
 
 # The image

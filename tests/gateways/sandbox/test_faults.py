@@ -176,13 +176,13 @@ async def one_call_a_connection(url: str) -> AsyncIterator[tuple[str, list[str]]
     async def relay(asker: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         answers, onward = await asyncio.open_connection(host, port)
         answering = asyncio.create_task(copy(answers, back))
-        count = 0
+        is_used = False
         while part := await asker.read(65_536):
-            count += part.startswith(b"POST")
             if part.startswith(b"POST"):
-                calls.append("heard" if count == 1 else "broken off")
-            if count > 1:
-                break
+                calls.append("broken off" if is_used else "heard")
+                if is_used:
+                    break
+                is_used = True
             onward.write(part)
         onward.close()
         await answering

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Self
 from uuid import UUID
 
-import asyncpg
 import pytest
 import sqlalchemy as sa
 
@@ -72,7 +71,8 @@ async def a_full_room(database: Database, seconds: int) -> tuple[Room, list[UUID
             for first in range(0, HELD, _PEOPLE):
                 await hold(batcher, room, people, range(first, first + _PEOPLE))
         if not is_last:
-            await execute(database, "VACUUM (ANALYZE)")
+            async with database.transaction() as db:
+                await db.execute(sa.text("ANALYZE"))
     return room, people
 
 
@@ -104,15 +104,6 @@ class Reading:
         return {table: rows for table, rows in self.rows.items() if rows > TOGETHER * ROWS_MAX}
 
     async def _read(self) -> Counter[str]:
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(1)
         async with self.database.reader() as db:
             return Counter({row.relname: row.rows for row in await db.all(sa.text(_ROWS_READ))})
-
-
-async def execute(database: Database, statement: str) -> None:
-    url = database.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
